@@ -1,0 +1,20 @@
+//! The harness of the end-to-end tests: it starts everything for real, and has no opinion on what is right.
+//!
+//! A [`site::Site`] is a cluster with Weir in it: API server, operator, routers and a fake provider, each a process
+//! or a socket of its own. The cases, which hold the opinions, live in `cases/`.
+
+pub mod audit;
+pub mod cluster;
+pub mod control_plane;
+pub mod fake_provider;
+pub mod fixtures;
+pub mod identity;
+pub mod kubectl;
+pub mod load;
+pub mod netns;
+pub mod poll;
+pub mod process;
+pub mod routes;
+pub mod sdk;
+pub mod site;
+pub mod tools;
