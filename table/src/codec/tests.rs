@@ -1,0 +1,122 @@
+use proptest::prelude::{Strategy, any, prop, proptest};
+
+use super::{DECODED_LIMIT, DecodeError, PLAIN_LIMIT, Stored, decode, encode, gzip, load, store};
+use crate::model::{Model, ModelKind, Node, Policy, ProviderEntry, Scope, Split, SplitTarget, Table};
+
+fn leaf(name: &str) -> Node {
+    let (provider, upstream) = ("openai".to_owned(), name.to_owned());
+    Node::Model(Box::new(Model {
+        model: format!("openai/{name}"),
+        provider,
+        upstream,
+        region: None,
+        credential: None,
+        context_window: None,
+        reasoning: false,
+    }))
+}
+
+fn table(weights: &[f64]) -> Table {
+    let targets = weights
+        .iter()
+        .enumerate()
+        .map(|(at, &w)| SplitTarget::new(format!("t{at}"), w, leaf("m")));
+    let split = Split::new(
+        "p".to_owned(),
+        "default/p".to_owned(),
+        Vec::new(),
+        targets.collect(),
+    );
+    let policy = Policy {
+        kind: ModelKind::Chat,
+        expose_to: [].into(),
+        root: Node::Split(split),
+    };
+    Table {
+        scope: Scope::Namespace("default".to_owned()),
+        policies: [("p".to_owned(), policy)].into(),
+        providers: [("openai".to_owned(), ProviderEntry::Gone)].into(),
+    }
+}
+
+#[test]
+fn a_document_is_stable_to_the_byte() {
+    let written = encode(&table(&[33.3, 66.0])).json;
+    let expected = concat!(
+        r#"{"format":1,"digest":"fe3c0417c28403fbfe5858cd78d0bf6c1cf5df7e6952c41d7a60cdad71d42626","table":"#,
+        r#"{"scope":{"namespace":"default"},"policies":{"p":{"kind":"chat","root":{"split":{"policy":"p","#,
+        r#""salt":"default/p","targets":[{"name":"t0","weight":33.3,"node":{"model":{"model":"openai/m","#,
+        r#""provider":"openai","upstream":"m"}}},{"name":"t1","weight":66.0,"node":{"model":"#,
+        r#"{"model":"openai/m","provider":"openai","upstream":"m"}}}]}}}},"providers":{"openai":"gone"}}}"#,
+    );
+    assert_eq!(written, expected);
+}
+
+#[test]
+fn a_changed_byte_is_noticed() {
+    let written = encode(&table(&[33.3, 66.0])).json.replace("33.3", "33.4");
+    assert!(matches!(decode(&written), Err(DecodeError::Digest { .. })));
+}
+
+#[test]
+fn a_newer_format_says_to_upgrade() {
+    let written = encode(&table(&[1.0]))
+        .json
+        .replace("\"format\":1", "\"format\":2");
+    let error = decode(&written).unwrap_err();
+    assert!(error.to_string().contains("upgrade the router"), "{error}");
+}
+
+#[test]
+fn a_large_document_is_stored_compressed_and_read_back() {
+    let mut large = table(&[1.0]);
+    let policy = large.policies["p"].clone();
+    large
+        .policies
+        .extend((0..5_000).map(|n| (format!("p{n}"), policy.clone())));
+    let written = encode(&large);
+    assert!(written.json.len() > PLAIN_LIMIT);
+    let stored = store(&written.json).unwrap();
+    assert!(matches!(stored, Stored::Gzip(_)));
+    assert_eq!(load(&stored).unwrap(), (large, written.digest));
+}
+
+#[test]
+fn a_small_document_is_stored_as_it_is() {
+    let written = encode(&table(&[1.0]));
+    assert_eq!(store(&written.json), Some(Stored::Plain(written.json)));
+}
+
+#[test]
+fn a_gzip_bomb_is_refused() {
+    let bomb = gzip(&vec![b' '; usize::try_from(DECODED_LIMIT).unwrap() + 2]);
+    assert!(matches!(load(&Stored::Gzip(bomb)), Err(DecodeError::TooLarge)));
+}
+
+#[test]
+fn a_cut_gzip_stream_is_refused() {
+    let packed = gzip(encode(&table(&[1.0])).json.as_bytes());
+    assert!(matches!(
+        load(&Stored::Gzip(packed[..packed.len() / 2].to_vec())),
+        Err(DecodeError::Gzip(_))
+    ));
+}
+
+fn weights() -> impl Strategy<Value = Vec<f64>> {
+    prop::collection::vec(1e-6..1e9_f64, 1..64)
+}
+
+proptest! {
+    #[test]
+    fn every_table_reads_back_as_it_was_written(weights in weights()) {
+        let table = table(&weights);
+        let written = encode(&table);
+        assert_eq!(decode(&written.json).unwrap(), (table, written.digest));
+    }
+
+    #[test]
+    fn no_text_makes_the_decoder_panic(text in any::<String>()) {
+        let _ = decode(&text);
+        let _ = load(&Stored::Gzip(text.into_bytes()));
+    }
+}
