@@ -68,7 +68,7 @@ pub enum Feature {
 }
 
 impl Feature {
-    /// The feature's name in the data file and in a Provider's `models[].features`.
+    /// The feature's name in the data file and in messages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AudioInput => "audioInput",
