@@ -1,1 +1,5 @@
-//! policy.
+//! api
+
+pub mod api;
+pub mod catalogue;
+pub mod crds;

@@ -240,17 +240,14 @@ impl Findings {
             path,
             "a model must have an upstream name",
         );
-        match table.providers.get(&model.provider) {
-            None => self.require(false, path, "a model's provider must be in the table"),
-            Some(ProviderEntry::Gone) => {}
-            Some(ProviderEntry::Live(provider)) => self.address(path, model, provider),
-        }
-    }
-
-    fn address(&mut self, path: &str, model: &Model, provider: &Provider) {
-        let region = model.region.as_deref().or(provider.region.as_deref());
-        let whole = !provider.base_url.wants_region() || region.is_some_and(is_dns_label);
-        self.require(whole, path, "a base URL with {region} must be given a region");
+        let known = table.providers.contains_key(&model.provider);
+        self.require(known, path, "a model's provider must be in the table");
+        let region = model.region.as_deref();
+        self.require(
+            region.is_none_or(is_dns_label),
+            path,
+            "a region must be a DNS label",
+        );
     }
 }
 

@@ -18,8 +18,16 @@ pub enum Credential {
     Named(CredentialId),
     /// The cloud identity of the router's own pod.
     Ambient,
-    /// An object names a Secret or key that is not there: the target fails, and says so.
-    Missing,
+}
+
+impl Credential {
+    /// The id of the value that it needs, if it needs one.
+    pub fn id(&self) -> Option<&CredentialId> {
+        match self {
+            Self::Named(id) => Some(id),
+            Self::Anonymous | Self::Ambient => None,
+        }
+    }
 }
 
 /// The stable name of one gathered credential: 40 hex digits derived from where it comes from.

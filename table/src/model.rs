@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::base_url::BaseUrl;
-use crate::credential::Credential;
+use crate::credential::{Credential, CredentialId};
 use crate::failure::FailureClass;
 use crate::select::seed;
 
@@ -26,6 +26,10 @@ pub struct Table {
     /// Providers by name: those which the policies use, and those which this scope offers to direct calls.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub providers: BTreeMap<String, ProviderEntry>,
+    /// Credentials that are named here and whose Secret or key is gone: targets that need one fail, and no
+    /// router waits for its value.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub missing: BTreeSet<CredentialId>,
 }
 
 impl Table {
@@ -35,7 +39,23 @@ impl Table {
             scope,
             policies: BTreeMap::new(),
             providers: BTreeMap::new(),
+            missing: BTreeSet::new(),
         }
+    }
+
+    /// Every credential that a router must hold to serve this table.
+    pub fn credentials(&self) -> BTreeSet<&CredentialId> {
+        let of_models = self.policies.values().flat_map(|policy| policy.root.models());
+        let own = of_models.filter_map(|model| model.credential.as_ref());
+        let managed = self
+            .providers
+            .values()
+            .filter_map(ProviderEntry::live)
+            .map(|provider| &provider.credential);
+        own.chain(managed)
+            .filter_map(Credential::id)
+            .filter(|id| !self.missing.contains(*id))
+            .collect()
     }
 }
 
@@ -339,6 +359,16 @@ pub enum ProviderEntry {
     Live(Box<Provider>),
     /// A last good policy names it, and it is gone or not accepted: its targets fail.
     Gone,
+}
+
+impl ProviderEntry {
+    /// The provider, if it can be called.
+    pub fn live(&self) -> Option<&Provider> {
+        match self {
+            Self::Live(provider) => Some(provider),
+            Self::Gone => None,
+        }
+    }
 }
 
 /// A provider: an address, a way of speaking, and who pays.

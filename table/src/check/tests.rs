@@ -71,6 +71,7 @@ fn table(root: Node) -> Table {
         scope: Scope::Namespace("default".to_owned()),
         policies: [("p".to_owned(), policy)].into(),
         providers: [("openai".to_owned(), provider("https://api.openai.com/v1"))].into(),
+        missing: [].into(),
     }
 }
 
@@ -182,18 +183,6 @@ fn a_model_whose_provider_is_not_there_is_refused_and_one_whose_provider_is_gone
     let mut gone = table(chain("p", vec![(0, leaf())]));
     gone.providers.insert("openai".to_owned(), ProviderEntry::Gone);
     assert_eq!(violations(gone), [""; 0]);
-}
-
-#[test]
-fn a_base_url_that_wants_a_region_must_get_one() {
-    let mut regional = table(chain("p", vec![(0, leaf())]));
-    regional
-        .providers
-        .insert("openai".to_owned(), provider("https://{region}.example.com"));
-    assert_eq!(
-        violations(regional),
-        ["policies.p.targets[0]: a base URL with {region} must be given a region"]
-    );
 }
 
 #[test]

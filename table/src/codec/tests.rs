@@ -36,6 +36,7 @@ fn table(weights: &[f64]) -> Table {
         scope: Scope::Namespace("default".to_owned()),
         policies: [("p".to_owned(), policy)].into(),
         providers: [("openai".to_owned(), ProviderEntry::Gone)].into(),
+        missing: [].into(),
     }
 }
 
