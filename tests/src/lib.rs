@@ -4,6 +4,7 @@
 //! or a socket of its own. The cases, which hold the opinions, live in `cases/`.
 
 pub mod audit;
+pub mod client;
 pub mod cluster;
 pub mod control_plane;
 pub mod fake_provider;
@@ -14,7 +15,6 @@ pub mod load;
 pub mod netns;
 pub mod poll;
 pub mod process;
-pub mod routes;
 pub mod sdk;
 pub mod site;
 pub mod tools;

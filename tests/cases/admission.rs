@@ -1,0 +1,143 @@
+//! What one object alone can show: refused by a real API server, with a message that a person can act on.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use weir_tests::{cluster::Cluster, fixtures, poll::eventually, tools::repository};
+
+use crate::context::{Context, found};
+
+/// The marker of the expected message, in [`REFUSED`].
+const MARKER: &str = "# refused: ";
+
+/// Every document that must be refused.
+const REFUSED: &str = include_str!("admission/refused.yaml");
+
+const KINDS: [&str; 4] = [
+    "LoadBalancingPolicy",
+    "FallbackPolicy",
+    "Provider",
+    "ClusterProvider",
+];
+
+pub(crate) async fn refuses_what_one_object_alone_shows_to_be_wrong(context: &Context) -> Result<()> {
+    let cluster = context.own_cluster("admission").await?;
+    cluster.install().await?;
+    let namespace = cluster.namespace("admission").await?;
+    let mut wrong = Vec::new();
+    for document in REFUSED.split("\n---\n") {
+        if let Err(error) = refused(&cluster, &namespace, document).await {
+            wrong.push(format!("{error:#}"));
+        }
+    }
+    ensure!(
+        wrong.is_empty(),
+        "{} were not refused as they should:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    for kind in KINDS {
+        let stored = cluster.list(kind, &namespace).await.unwrap_or_default();
+        ensure!(stored.is_empty(), "refused, and yet stored: {stored:?}");
+    }
+    Ok(())
+}
+
+async fn refused(cluster: &Cluster, namespace: &str, document: &str) -> Result<()> {
+    let (_, rest) = document
+        .split_once(MARKER)
+        .context("a document without its message")?;
+    let (message, yaml) = rest.split_once('\n').context("a message without its document")?;
+    let output = cluster
+        .kubectl
+        .run_with_input(&["apply", "-n", namespace, "-f", "-"], yaml)
+        .await?;
+    ensure!(output.code != 0, "accepted, instead of {message:?}:\n{yaml}");
+    ensure!(
+        output.stderr.contains(message),
+        "{:?} does not say {message:?}",
+        output.stderr
+    );
+    Ok(())
+}
+
+pub(crate) async fn refuses_a_policy_of_two_megabytes(context: &Context) -> Result<()> {
+    let site = context.own_cluster("two-megabytes").await?;
+    site.install().await?;
+    let namespace = site.namespace("huge").await?;
+    let mut policy = fixtures::load_balancing(&namespace, "huge", &[fixtures::model("openai/o1", 1)]);
+    policy["spec"]["salt"] = "x".repeat(2 << 20).into();
+    let output = site
+        .kubectl
+        .run_with_input(&["create", "-f", "-"], &policy.to_string())
+        .await?;
+    ensure!(
+        output.code != 0 && output.stderr.contains("spec.salt: Too long"),
+        "{}",
+        output.stderr
+    );
+    ensure!(site.list("LoadBalancingPolicy", &namespace).await?.is_empty());
+    Ok(())
+}
+
+pub(crate) async fn accepts_every_example(context: &Context) -> Result<()> {
+    let cluster = context.own_cluster("examples").await?;
+    cluster.install().await?;
+    let namespace = cluster.namespace("examples").await?;
+    let folder = repository().join("examples");
+    let folder = folder.to_string_lossy();
+    let apply = ["apply", "-n", &namespace, "--recursive", "-f", &folder];
+    cluster.kubectl.run(&apply).await?.success()?;
+    let stored = cluster.list("LoadBalancingPolicy", &namespace).await?;
+    let names: BTreeSet<_> = stored
+        .iter()
+        .filter_map(|policy| policy["metadata"]["name"].as_str())
+        .collect();
+    for name in [
+        "reasoning-experiment",
+        "sonnet-distribution",
+        "gradual-rollout",
+        "cost-optimised",
+        "multi-provider",
+    ] {
+        found(names.get(name), &format!("example {name}"))?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn explains_every_field(context: &Context) -> Result<()> {
+    let cluster = context.own_cluster("explain").await?;
+    cluster.install().await?;
+    described(&cluster).await?;
+    for kind in KINDS {
+        let field = format!("{}.spec", kind.to_lowercase());
+        let text = cluster.kubectl.run(&["explain", &field]).await?.success()?;
+        ensure!(
+            !text.contains("<no description>") && !text.contains("<empty>"),
+            "{kind}: {text}"
+        );
+    }
+    for category in ["weir", "llm"] {
+        cluster.kubectl.run(&["get", category, "-A"]).await?.success()?;
+    }
+    Ok(())
+}
+
+/// Waits until the server describes all kinds, which it does a moment after it serves them. `kubectl explain` would
+/// remember for hours what it saw before.
+async fn described(cluster: &Cluster) -> Result<()> {
+    let published = || async {
+        let path = "/openapi/v3/apis/weir.dev/v1alpha1";
+        let text = cluster.kubectl.run(&["get", "--raw", path]).await?.success()?;
+        let described = KINDS
+            .iter()
+            .all(|kind| text.contains(&format!("\"dev.weir.v1alpha1.{kind}\"")));
+        Ok((described && text.contains("exposeTo") && text.contains("allowedNamespaces")).then_some(()))
+    };
+    eventually(
+        "the server to describe all kinds",
+        Duration::from_secs(30),
+        published,
+    )
+    .await
+}

@@ -1,0 +1,206 @@
+//! A Kubernetes control plane of three processes: etcd, the API server, and the two controllers without which a
+//! deleted namespace would never go.
+
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use tokio::{
+    process::Command,
+    time::{Instant, sleep},
+};
+
+use crate::{kubectl::Kubectl, process::Process, tools::Tools};
+
+/// Where the API server listens.
+const API_PORT: u16 = 6443;
+const ETCD_PORT: u16 = 2379;
+const ETCD_PEER_PORT: u16 = 2380;
+
+/// How long a server may take to be ready, on a busy machine.
+const START_LIMIT: Duration = Duration::from_secs(90);
+
+/// Only writes are recorded, by user, and never a body.
+const AUDIT_POLICY: &str = "\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: None
+  verbs: [get, list, watch]
+- level: Metadata
+";
+
+/// The bearer token of `system:masters`, in a file that only this control plane reads.
+const ADMIN_TOKEN: &str = "administrator-of-the-tests";
+
+/// A running control plane; all of it dies when dropped.
+#[derive(Debug)]
+pub struct ControlPlane {
+    tools: Tools,
+    directory: PathBuf,
+    address: Ipv4Addr,
+    api_server: Process,
+    _etcd: Process,
+    _controllers: Process,
+}
+
+impl ControlPlane {
+    /// Starts all three at `address`, with their state, certificates and logs in `directory`.
+    pub async fn start(tools: &Tools, directory: &Path, address: Ipv4Addr) -> Result<Self> {
+        std::fs::create_dir_all(directory)?;
+        write_inputs(directory, address).await?;
+        let etcd = start_etcd(tools, directory, address)?;
+        let mut api_server = start_api_server(tools, directory, address)?;
+        ready(tools, &admin_kubeconfig(directory), &mut api_server).await?;
+        let controllers = start_controllers(tools, directory)?;
+        let directory = directory.to_owned();
+        Ok(Self {
+            tools: tools.clone(),
+            directory,
+            address,
+            api_server,
+            _etcd: etcd,
+            _controllers: controllers,
+        })
+    }
+
+    /// The file with which an administrator reaches it.
+    pub fn kubeconfig(&self) -> PathBuf {
+        admin_kubeconfig(&self.directory)
+    }
+
+    /// The API server's record of every write.
+    pub fn audit_log(&self) -> PathBuf {
+        self.directory.join("audit.log")
+    }
+
+    /// The API server, to be frozen or measured.
+    pub fn api_server(&self) -> &Process {
+        &self.api_server
+    }
+
+    /// Ends the API server; etcd keeps what it stored.
+    pub async fn stop_api_server(&mut self) -> Result<()> {
+        self.api_server.kill().await
+    }
+
+    /// Starts the API server again, and waits until it is ready.
+    pub async fn start_api_server(&mut self) -> Result<()> {
+        self.api_server = start_api_server(&self.tools, &self.directory, self.address)?;
+        ready(&self.tools, &self.kubeconfig(), &mut self.api_server).await
+    }
+}
+
+fn admin_kubeconfig(directory: &Path) -> PathBuf {
+    directory.join("admin.kubeconfig")
+}
+
+async fn write_inputs(directory: &Path, address: Ipv4Addr) -> Result<()> {
+    std::fs::write(directory.join("audit-policy.yaml"), AUDIT_POLICY)?;
+    std::fs::write(
+        directory.join("tokens.csv"),
+        format!("{ADMIN_TOKEN},admin,admin,system:masters\n"),
+    )?;
+    let key = directory.join("service-accounts.key");
+    let mut openssl = Command::new("openssl");
+    openssl
+        .args(["ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out"])
+        .arg(key);
+    let output = openssl.output().await.context("starting `openssl`")?;
+    ensure!(
+        output.status.success(),
+        "openssl: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let server = format!("https://{address}:{API_PORT}");
+    let authority = directory.join("certificates/apiserver.crt");
+    write_kubeconfig(&admin_kubeconfig(directory), &server, &authority, ADMIN_TOKEN)
+}
+
+/// Writes a kubeconfig for one bearer token.
+fn write_kubeconfig(path: &Path, server: &str, authority: &Path, token: &str) -> Result<()> {
+    let document = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "tests",
+        "contexts": [{"name": "tests", "context": {"cluster": "tests", "user": "tests"}}],
+        "clusters": [{"name": "tests", "cluster": {"server": server, "certificate-authority": authority}}],
+        "users": [{"name": "tests", "user": {"token": token}}],
+    });
+    std::fs::write(path, document.to_string()).with_context(|| format!("writing {}", path.display()))
+}
+
+fn start_etcd(tools: &Tools, directory: &Path, address: Ipv4Addr) -> Result<Process> {
+    let client = format!("http://{address}:{ETCD_PORT}");
+    let peer = format!("http://{address}:{ETCD_PEER_PORT}");
+    let mut command = Command::new(tools.etcd()?);
+    command.arg("--data-dir").arg(directory.join("etcd")).args([
+        "--unsafe-no-fsync",
+        "--quota-backend-bytes=4294967296",
+        "--log-level=warn",
+        &format!("--listen-client-urls={client}"),
+        &format!("--advertise-client-urls={client}"),
+        &format!("--listen-peer-urls={peer}"),
+        &format!("--initial-advertise-peer-urls={peer}"),
+        &format!("--initial-cluster=default={peer}"),
+    ]);
+    Process::spawn("etcd", command, directory)
+}
+
+fn start_api_server(tools: &Tools, directory: &Path, address: Ipv4Addr) -> Result<Process> {
+    let mut command = Command::new(tools.kubernetes("kube-apiserver")?);
+    let at = |option: &str, file: &str| format!("{option}={}", directory.join(file).display());
+    command.args([
+        format!("--etcd-servers=http://{address}:{ETCD_PORT}"),
+        format!("--bind-address={address}"),
+        format!("--advertise-address={address}"),
+        format!("--secure-port={API_PORT}"),
+        at("--cert-dir", "certificates"),
+        at("--token-auth-file", "tokens.csv"),
+        at("--service-account-key-file", "service-accounts.key"),
+        at("--service-account-signing-key-file", "service-accounts.key"),
+        at("--audit-policy-file", "audit-policy.yaml"),
+        at("--audit-log-path", "audit.log"),
+    ]);
+    command.args([
+        "--service-account-issuer=https://kubernetes.default.svc",
+        "--service-cluster-ip-range=10.96.0.0/16",
+        "--authorization-mode=RBAC",
+    ]);
+    Process::spawn("kube-apiserver", command, directory)
+}
+
+fn start_controllers(tools: &Tools, directory: &Path) -> Result<Process> {
+    let mut command = Command::new(tools.kubernetes("kube-controller-manager")?);
+    command
+        .arg("--kubeconfig")
+        .arg(admin_kubeconfig(directory))
+        .args([
+            "--controllers=namespace-controller,garbage-collector-controller",
+            "--leader-elect=false",
+            "--secure-port=0",
+        ]);
+    Process::spawn("kube-controller-manager", command, directory)
+}
+
+async fn ready(tools: &Tools, kubeconfig: &Path, server: &mut Process) -> Result<()> {
+    let kubectl = Kubectl::new(tools, kubeconfig)?;
+    let deadline = Instant::now() + START_LIMIT;
+    loop {
+        server.check()?;
+        let answer = kubectl.run(&["get", "--raw", "/readyz"]).await?;
+        if answer.code == 0 {
+            return Ok(());
+        }
+        ensure!(
+            Instant::now() < deadline,
+            "the API server is not ready: {}",
+            answer.stderr
+        );
+        sleep(Duration::from_millis(100)).await;
+    }
+}

@@ -1,0 +1,92 @@
+//! A network of the tests' own: nothing they start can be reached from, or reach, anything else, and all of it dies
+//! with the test process.
+
+use std::{
+    net::Ipv4Addr,
+    os::unix::{fs::MetadataExt, process::CommandExt},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// Set in the environment of the process that runs inside, to the process id of the one that started it.
+const INSIDE: &str = "WEIR_TESTS_INSIDE";
+
+/// What a test process needs of its surroundings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// An own network, in which every address of [`address`] is local.
+    Own,
+    /// The machine's, for tests against a cluster that somebody else runs.
+    Host,
+}
+
+/// Runs this program again inside namespaces of its own, and returns only there.
+///
+/// The process namespace ends every child when this process ends, however it ends.
+pub fn enter(network: Network) -> Result<()> {
+    if std::env::var_os(INSIDE).is_none() {
+        let error = reexecute(network)?.exec();
+        return Err(error).context("starting `unshare` (package util-linux)");
+    }
+    match network {
+        Network::Own => set_up(),
+        Network::Host => Ok(()),
+    }
+}
+
+/// A name for this run, which no other run on this machine has meanwhile.
+pub fn run_name() -> String {
+    format!(
+        "run-{}",
+        std::env::var(INSIDE).unwrap_or_else(|_| std::process::id().to_string())
+    )
+}
+
+/// An address of cluster number `cluster` (0 to 255), the same in every run.
+pub fn address(cluster: u8, host: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 213, cluster, host)
+}
+
+fn reexecute(network: Network) -> Result<Command> {
+    let program = std::env::current_exe().context("finding the test's own program")?;
+    let mut command = Command::new("unshare");
+    command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
+    if network == Network::Own {
+        command.arg("--net");
+    }
+    if std::fs::metadata("/proc/self")?.uid() != 0 {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command
+        .arg("--")
+        .arg(program)
+        .args(std::env::args_os().skip(1))
+        .env(INSIDE, std::process::id().to_string());
+    Ok(command)
+}
+
+/// Makes the whole of 10.213.0.0/16 local: `EndpointSlice`s refuse loopback addresses.
+fn set_up() -> Result<()> {
+    ip(&["link", "set", "lo", "up"])?;
+    ip(&["route", "replace", "local", "10.213.0.0/16", "dev", "lo"])
+}
+
+fn ip(arguments: &[&str]) -> Result<()> {
+    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
+    let output = Command::new("ip").args(arguments).env("PATH", path).output();
+    let output = output.context("starting `ip` (package iproute2)")?;
+    if !output.status.success() {
+        bail!(
+            "ip {}: {}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    ensure!(
+        output.stderr.is_empty(),
+        "ip {}: unexpected output",
+        arguments.join(" ")
+    );
+    Ok(())
+}

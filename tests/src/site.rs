@@ -1,0 +1,352 @@
+//! Weir, installed: a cluster with the operator, some routers, and a fake provider for every seed example.
+
+use std::{
+    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::{
+    client::{Client, Shape},
+    cluster::Cluster,
+    fake_provider::{FakeProvider, Recording},
+    fixtures,
+    identity::{self, OPERATOR, ROUTER, SYSTEM},
+    load::{Load, Pace},
+    netns,
+    poll::{becomes, eventually},
+    process::Process,
+    tools::{Tools, target},
+};
+
+/// How long a process of Weir's may take to be ready, on a busy machine.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// The Service by which the operator finds the routers.
+const SERVICE: &str = "weir-router";
+
+/// The token between the operator and the routers' admin ports.
+const ADMIN_TOKEN: &str = "an-admin-token-of-the-tests-32-chars";
+
+/// Where the processes of a site listen.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// Addresses of its own in the tests' network; the number tells sites apart.
+    Own(u8),
+    /// Free ports of the address by which this machine is reached.
+    Host(IpAddr),
+}
+
+/// A whole installation; all of it dies when dropped.
+#[derive(Debug)]
+pub struct Site {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// What every provider of the seed examples reaches.
+    pub provider: FakeProvider,
+    /// The routers.
+    pub routers: Vec<Router>,
+    /// For requests of the test's own.
+    pub client: Client,
+    /// The operator.
+    pub operator: Process,
+    /// The tools it was started with.
+    pub tools: Tools,
+    operator_admin: SocketAddr,
+}
+
+/// One router process.
+#[derive(Debug)]
+pub struct Router {
+    /// Its name in logs and slices.
+    pub name: String,
+    /// Where clients reach it.
+    pub http: SocketAddr,
+    /// Its admin port.
+    pub admin: SocketAddr,
+    /// The process.
+    pub process: Process,
+}
+
+/// What a site consists of.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Its name, which its folder of logs carries.
+    pub name: String,
+    /// Where it listens.
+    pub place: Place,
+    /// How many routers it has.
+    pub routers: u8,
+    /// Somebody's cluster, instead of one of its own.
+    pub kubeconfig: Option<PathBuf>,
+    /// Whether the fake provider keeps requests.
+    pub recording: Recording,
+}
+
+impl Place {
+    /// The machine's own address, as whoever reaches `peer` from here sees it; nothing is sent.
+    pub fn host() -> Result<Self> {
+        let socket = UdpSocket::bind("0.0.0.0:0")?;
+        socket
+            .connect("198.51.100.1:9")
+            .context("this machine has no route, so nothing could reach it")?;
+        Ok(Self::Host(socket.local_addr()?.ip()))
+    }
+
+    fn socket(self, host: u8, port: u16) -> Result<SocketAddr> {
+        match self {
+            Self::Own(number) => Ok((netns::address(number, host), port).into()),
+            Self::Host(address) => Ok(TcpListener::bind((address, 0))?.local_addr()?),
+        }
+    }
+}
+
+impl Plan {
+    async fn cluster(&self, tools: &Tools, folder: &Path) -> Result<Cluster> {
+        match (&self.kubeconfig, self.place) {
+            (None, Place::Own(number)) => Cluster::start(tools, number, folder).await,
+            (Some(kubeconfig), _) => Cluster::existing(tools, kubeconfig, folder).await,
+            (None, Place::Host(_)) => anyhow::bail!("a cluster of the tests' own needs a network of its own"),
+        }
+    }
+}
+
+impl Site {
+    /// Starts all of it, and waits until the routers are ready.
+    pub async fn start(tools: &Tools, plan: &Plan) -> Result<Self> {
+        let folder = logs().join(&plan.name);
+        std::fs::create_dir_all(&folder)?;
+        let cluster = plan.cluster(tools, &folder).await?;
+        cluster.install().await?;
+        let provider = FakeProvider::start(plan.place.socket(20, 8000)?, plan.recording).await?;
+        add_providers(&cluster, &provider).await?;
+        std::fs::write(folder.join("admin.token"), ADMIN_TOKEN)?;
+        for account in [OPERATOR, ROUTER] {
+            identity::kubeconfig(&cluster.kubectl, account, &folder).await?;
+        }
+        let operator_admin = plan.place.socket(10, 9090)?;
+        let operator = start_operator(tools, &folder, operator_admin)?;
+        let client = Client::default();
+        let tools = tools.clone();
+        let mut site = Self {
+            cluster,
+            provider,
+            routers: Vec::new(),
+            client,
+            operator,
+            tools,
+            operator_admin,
+        };
+        site.start_routers(plan).await?;
+        Ok(site)
+    }
+
+    async fn start_routers(&mut self, plan: &Plan) -> Result<()> {
+        self.cluster.apply(&fixtures::router_service(SERVICE)).await?;
+        for number in 0..plan.routers {
+            let name = format!("weir-router-{number}");
+            let (http, admin) = (
+                plan.place.socket(31 + number, 8080)?,
+                plan.place.socket(31 + number, 9090)?,
+            );
+            let process = start_router(&self.tools, &self.cluster.folder, &name, http, admin)?;
+            self.routers.push(Router {
+                name,
+                http,
+                admin,
+                process,
+            });
+        }
+        for number in 0..self.routers.len() {
+            self.router_ready(number).await?;
+            self.announce(number).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts a router behind the Service, as a kubelet would once it is ready.
+    async fn announce(&self, number: usize) -> Result<()> {
+        let Router {
+            name, http, admin, ..
+        } = &self.routers[number];
+        let slice = fixtures::router_slice(SERVICE, name, &http.ip().to_string(), http.port(), admin.port());
+        self.cluster.apply(&slice).await.map(drop)
+    }
+
+    /// Kills a router (-9), starts it again, and waits until it is ready.
+    pub async fn restart_router(&mut self, number: usize) -> Result<()> {
+        let router = &mut self.routers[number];
+        router.process.kill().await?;
+        router.process = start_router(
+            &self.tools,
+            &self.cluster.folder,
+            &router.name,
+            router.http,
+            router.admin,
+        )?;
+        self.router_ready(number).await
+    }
+
+    /// Kills the operator (-9) and starts it again; does not wait.
+    pub async fn restart_operator(&mut self) -> Result<()> {
+        self.operator.kill().await?;
+        self.operator = start_operator(&self.tools, &self.cluster.folder, self.operator_admin)?;
+        Ok(())
+    }
+
+    /// Waits until the operator is ready.
+    pub async fn operator_ready(&self) -> Result<()> {
+        self.ready(self.operator_admin)
+            .await
+            .with_context(|| self.operator.log_tail())
+    }
+
+    /// Waits until a router is ready.
+    pub async fn router_ready(&self, number: usize) -> Result<()> {
+        let router = &self.routers[number];
+        self.ready(router.admin)
+            .await
+            .with_context(|| format!("{}\n{}", router.name, router.process.log_tail()))
+    }
+
+    async fn ready(&self, admin: SocketAddr) -> Result<()> {
+        let probe = || async {
+            let answer = self.client.get(admin, "/readyz", None).await?;
+            ensure!(answer.status.is_success(), "{}: {}", answer.status, answer.text());
+            Ok(Some(()))
+        };
+        eventually(&format!("{admin} to be ready"), START_LIMIT, probe).await
+    }
+
+    /// Where clients reach the routers.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.routers.iter().map(|router| router.http).collect()
+    }
+
+    /// Plain and streamed chats in turn on all routers.
+    pub fn load(&self, model: &str, pace: Pace) -> Load {
+        Load::chats(self.addresses(), model, pace)
+    }
+
+    /// What a router says of the tables that it holds (`/api/tables`).
+    pub async fn tables(&self, number: usize) -> Result<Value> {
+        let answer = self
+            .client
+            .get(self.routers[number].admin, "/api/tables", Some(ADMIN_TOKEN))
+            .await?;
+        ensure!(answer.status.is_success(), "{}: {}", answer.status, answer.text());
+        answer.json()
+    }
+
+    /// A router's metrics, as text.
+    pub async fn router_metrics(&self, number: usize) -> Result<String> {
+        Ok(self
+            .client
+            .get(self.routers[number].admin, "/metrics", None)
+            .await?
+            .text())
+    }
+
+    /// The operator's metrics, as text.
+    pub async fn operator_metrics(&self) -> Result<String> {
+        Ok(self
+            .client
+            .get(self.operator_admin, "/metrics", None)
+            .await?
+            .text())
+    }
+
+    /// Waits until every router answers a chat on `model` well.
+    pub async fn served(&self, model: &str, within: Duration) -> Result<()> {
+        self.answers(model, within, (200, String::new())).await
+    }
+
+    /// Waits until every router answers a chat on `model` with this status and error code.
+    pub async fn answers(&self, model: &str, within: Duration, expected: (u16, String)) -> Result<()> {
+        for router in &self.routers {
+            let probe = || async {
+                let answer = self
+                    .client
+                    .chat(router.http, model, "probe", Shape::Plain)
+                    .await?;
+                answer.error_code()
+            };
+            becomes(
+                &format!("{} to answer {model}", router.name),
+                within,
+                expected.clone(),
+                probe,
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Applies policies, and waits until each is [`Programmed`](https://gateway-api.sigs.k8s.io/geps/gep-1364/).
+    pub async fn program(&self, policies: &[Value], within: Duration) -> Result<()> {
+        self.cluster.apply_all(policies).await?;
+        for policy in policies {
+            self.cluster
+                .condition(policy, "Programmed", "True", within)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Where this run keeps logs and state.
+pub fn logs() -> PathBuf {
+    target().join("e2e").join(netns::run_name())
+}
+
+async fn add_providers(cluster: &Cluster, fake: &FakeProvider) -> Result<()> {
+    for name in fixtures::PROVIDERS {
+        cluster
+            .apply(&fixtures::provider_secret(SYSTEM, name, &fixtures::api_key(name)))
+            .await?;
+        cluster
+            .apply(&fixtures::cluster_provider(name, &fake.base_url(name)))
+            .await?;
+    }
+    Ok(())
+}
+
+fn start_operator(tools: &Tools, folder: &Path, admin: SocketAddr) -> Result<Process> {
+    let mut command = Command::new(tools.weir("weir-operator")?);
+    command.env("KUBECONFIG", folder.join(format!("{OPERATOR}.kubeconfig")));
+    command.args([
+        "--namespace",
+        SYSTEM,
+        "--router-service",
+        SERVICE,
+        "--admin-listen",
+        &admin.to_string(),
+    ]);
+    command.arg("--admin-token-file").arg(folder.join("admin.token"));
+    Process::spawn(OPERATOR, command, folder)
+}
+
+fn start_router(
+    tools: &Tools,
+    folder: &Path,
+    name: &str,
+    http: SocketAddr,
+    admin: SocketAddr,
+) -> Result<Process> {
+    let mut command = Command::new(tools.weir("weir-router")?);
+    command.env("KUBECONFIG", folder.join(format!("{ROUTER}.kubeconfig")));
+    command.args([
+        "--namespace",
+        SYSTEM,
+        "--listen",
+        &http.to_string(),
+        "--admin-listen",
+        &admin.to_string(),
+    ]);
+    command.arg("--admin-token-file").arg(folder.join("admin.token"));
+    Process::spawn(name, command, folder)
+}

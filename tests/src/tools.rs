@@ -1,0 +1,92 @@
+//! Where the installed tools and the built binaries are.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+
+/// The paths of everything that the tests start.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    named: BTreeMap<String, PathBuf>,
+    binaries: PathBuf,
+}
+
+impl Tools {
+    /// Asks `tests/tools/install` for its paths; fails if something has not been installed.
+    pub fn find() -> Result<Self> {
+        let script = repository().join("tests/tools/install");
+        let output = Command::new(&script)
+            .arg("paths")
+            .output()
+            .context("running tests/tools/install")?;
+        let text = String::from_utf8(output.stdout)?;
+        let pairs = text.lines().filter_map(|line| line.split_once('='));
+        let named = pairs
+            .map(|(name, path)| (name.to_owned(), PathBuf::from(path)))
+            .collect();
+        let binaries = std::env::var_os("WEIR_BIN_DIR").map_or_else(release_directory, PathBuf::from);
+        Ok(Self { named, binaries })
+    }
+
+    /// `kube-apiserver`, `kube-controller-manager` or `kubectl`.
+    pub fn kubernetes(&self, command: &str) -> Result<PathBuf> {
+        self.installed("WEIR_KUBERNETES_BIN", command)
+    }
+
+    /// The etcd server.
+    pub fn etcd(&self) -> Result<PathBuf> {
+        self.installed("WEIR_ETCD_BIN", "etcd")
+    }
+
+    /// A Python that has the SDK.
+    pub fn python(&self) -> Result<PathBuf> {
+        self.installed("WEIR_PYTHON", "")
+    }
+
+    /// The folder whose `node_modules` has the Node SDK.
+    pub fn node_folder(&self) -> Result<PathBuf> {
+        self.installed("WEIR_NODE_DIR", "")
+    }
+
+    /// One of Weir's own binaries, as built by `cargo build --release`, or from `WEIR_BIN_DIR`.
+    pub fn weir(&self, binary: &str) -> Result<PathBuf> {
+        existing(self.binaries.join(binary), "cargo build --release")
+    }
+
+    fn installed(&self, name: &str, file: &str) -> Result<PathBuf> {
+        let folder = self
+            .named
+            .get(name)
+            .with_context(|| format!("tests/tools/install names no {name}"))?;
+        let path = if file.is_empty() {
+            folder.clone()
+        } else {
+            folder.join(file)
+        };
+        existing(path, "tests/tools/install")
+    }
+}
+
+/// The root of the repository.
+pub fn repository() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    root.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+}
+
+/// Cargo's target folder.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
+}
+
+fn release_directory() -> PathBuf {
+    target().join("release")
+}
+
+fn existing(path: PathBuf, remedy: &str) -> Result<PathBuf> {
+    ensure!(path.exists(), "{} is missing: run `{remedy}`", path.display());
+    Ok(path)
+}
