@@ -117,6 +117,15 @@ impl Catalogue {
             .is_some_and(|known| known.regions.contains_key(region))
     }
 
+    /// The regions that are known of a provider, in order.
+    pub fn regions(&self, provider: &str) -> impl Iterator<Item = &str> {
+        let known = self.providers.get(provider);
+        known
+            .into_iter()
+            .flat_map(|known| known.regions.keys())
+            .map(String::as_str)
+    }
+
     /// What `<provider>/<model>` is called at the provider, when asked in `region`.
     ///
     /// An alias becomes the name that it stands for, by the profile of the region's geography where there is

@@ -203,7 +203,7 @@ pub fn store(json: &str) -> Option<Stored> {
 
 /// The gzip stream of `bytes`, without name or time: equal input gives equal output.
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
     written.unwrap_or_default()
 }

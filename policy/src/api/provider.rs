@@ -1,4 +1,8 @@
 //! The `Provider` and the `ClusterProvider`: what the prefix of a model's name means.
+#![allow(
+    clippy::struct_field_names,
+    reason = "the API's conventions put a duration's unit into its field's name"
+)]
 
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;

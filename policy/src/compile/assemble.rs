@@ -1,0 +1,135 @@
+//! From judged policies and providers to one table that fits.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use weir_table::codec::{encode, store};
+use weir_table::name::is_provider_name;
+use weir_table::{CredentialId, Model, Owner, Policy, ProviderEntry, Scope, Table};
+
+use super::judge::{Record, Serves};
+use crate::problem::{Cause, Problem};
+use crate::resolve::{Judged, Surroundings};
+
+/// The table of a namespace, and its policies' records; those that do not fit are marked.
+pub(super) fn namespace(mut records: Vec<Record>, surroundings: &Surroundings<'_>) -> (Table, Vec<Record>) {
+    let table = table(&records, surroundings);
+    if fits(&table) {
+        return (table, records);
+    }
+    records.sort_by(|a, b| (a.created, &a.object).cmp(&(b.created, &b.object)));
+    let room = longest_prefix(&records, |kept| fits(&self::table(kept, surroundings)));
+    for record in &mut records[room..] {
+        refuse(record);
+    }
+    (self::table(&records, surroundings), records)
+}
+
+/// The table for direct calls.
+pub(super) fn cluster(surroundings: &Surroundings<'_>) -> Table {
+    let missing = surroundings
+        .defined(Owner::Cluster)
+        .values()
+        .filter_map(lacking)
+        .collect();
+    let providers = defined(surroundings, Owner::Cluster).collect();
+    Table {
+        scope: Scope::Cluster,
+        policies: BTreeMap::new(),
+        providers,
+        missing,
+    }
+}
+
+/// How many of the first items `accepts` takes; it must accept every prefix of what it accepts.
+fn longest_prefix<T>(items: &[T], accepts: impl Fn(&[T]) -> bool) -> usize {
+    let (mut accepted, mut refused) = (0, items.len() + 1);
+    while refused - accepted > 1 {
+        let middle = accepted.midpoint(refused);
+        let bound = if accepts(&items[..middle]) {
+            &mut accepted
+        } else {
+            &mut refused
+        };
+        *bound = middle;
+    }
+    accepted
+}
+
+fn fits(table: &Table) -> bool {
+    store(&encode(table).json).is_some()
+}
+
+fn refuse(record: &mut Record) {
+    let message = "the namespace's routing table has no room for this policy: it holds about a megabyte when \
+                   compressed, and the oldest policies come first; delete some, or spread them over namespaces";
+    record
+        .problems
+        .push(Problem::new("metadata.name", Cause::TableFull, message));
+    record.serves = Serves::Nothing;
+}
+
+fn table(records: &[Record], surroundings: &Surroundings<'_>) -> Table {
+    let served = records
+        .iter()
+        .filter_map(|record| Some((record.object.name.clone(), record.serves.policy()?.clone())));
+    let policies: BTreeMap<String, Policy> = served.collect();
+    let providers = providers(&policies, surroundings);
+    let missing = missing(&policies, &providers, surroundings);
+    Table {
+        scope: Scope::Namespace(surroundings.namespace.to_owned()),
+        policies,
+        providers,
+        missing,
+    }
+}
+
+fn models(policies: &BTreeMap<String, Policy>) -> impl Iterator<Item = &Model> {
+    policies.values().flat_map(|policy| policy.root.models())
+}
+
+/// The providers that the scope defines. One that is not accepted is gone, so that it still shadows another
+/// of its name; one that no model could name is left out.
+fn defined(surroundings: &Surroundings<'_>, owner: Owner) -> impl Iterator<Item = (String, ProviderEntry)> {
+    let defined = surroundings
+        .defined(owner)
+        .iter()
+        .filter(|(name, _)| is_provider_name(name));
+    defined.map(|(name, judged)| ((*name).to_owned(), surroundings.direct_entry(name, judged)))
+}
+
+/// The namespace's own providers, and those of the cluster that its policies use.
+fn providers(
+    policies: &BTreeMap<String, Policy>,
+    surroundings: &Surroundings<'_>,
+) -> BTreeMap<String, ProviderEntry> {
+    let used: BTreeSet<&str> = models(policies).map(|model| model.provider.as_str()).collect();
+    let used = used.into_iter().map(|name| {
+        let entry = surroundings
+            .provider(name)
+            .map_or(ProviderEntry::Gone, Judged::entry);
+        (name.to_owned(), entry)
+    });
+    used.chain(defined(surroundings, Owner::Namespace)).collect()
+}
+
+/// The credentials that the table names and that can't be sent.
+fn missing(
+    policies: &BTreeMap<String, Policy>,
+    providers: &BTreeMap<String, ProviderEntry>,
+    surroundings: &Surroundings<'_>,
+) -> BTreeSet<CredentialId> {
+    let available = surroundings.origins();
+    let own = models(policies).flat_map(|model| surroundings.unusable(model, &available));
+    let managed = providers
+        .values()
+        .filter_map(ProviderEntry::live)
+        .filter_map(|provider| provider.credential.id());
+    let managed = managed.filter(|id| !available.contains_key(*id)).cloned();
+    own.chain(managed).collect()
+}
+
+/// The credential of a provider that lacks its value.
+fn lacking(judged: &Judged) -> Option<CredentialId> {
+    let id = judged.credential().id().cloned()?;
+    judged.origin().is_none().then_some(id)
+}

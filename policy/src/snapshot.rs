@@ -1,0 +1,107 @@
+//! Everything that the compiler may look at, as values. The operator keeps one of these up to date from
+//! its watches, and the command line fills one from files; neither compiles anything else.
+//!
+//! No value of a Secret is ever in here: the compiler knows which keys there are, not what they hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::api::{ClusterProviderSpec, FallbackPolicySpec, LoadBalancingPolicySpec, ProviderSpec};
+
+/// All objects of a cluster that Weir reads.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Snapshot {
+    /// Weir's own namespace, where the Secrets of ClusterProviders lie.
+    pub system_namespace: String,
+    /// ClusterProviders by name.
+    pub cluster_providers: BTreeMap<String, Arc<Object<ClusterProviderSpec>>>,
+    /// What each namespace holds; one without an entry holds nothing.
+    pub namespaces: BTreeMap<String, Namespace>,
+    /// Which references are to be followed.
+    pub checking: Checking,
+}
+
+impl Snapshot {
+    /// What is known of Secret `namespace`/`name`.
+    pub fn secret(&self, namespace: &str, name: &str) -> Option<&SecretFacts> {
+        self.namespaces.get(namespace)?.secrets.get(name)
+    }
+}
+
+/// The objects of one namespace, by name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Namespace {
+    /// LoadBalancingPolicies.
+    pub load_balancing: BTreeMap<String, Arc<Object<LoadBalancingPolicySpec>>>,
+    /// FallbackPolicies.
+    pub fallback: BTreeMap<String, Arc<Object<FallbackPolicySpec>>>,
+    /// Providers.
+    pub providers: BTreeMap<String, Arc<Object<ProviderSpec>>>,
+    /// Secrets that may be used as credentials.
+    pub secrets: BTreeMap<String, SecretFacts>,
+}
+
+impl Namespace {
+    /// Whether nothing here needs a table.
+    pub fn is_empty(&self) -> bool {
+        self.load_balancing.is_empty() && self.fallback.is_empty() && self.providers.is_empty()
+    }
+}
+
+/// One custom resource.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Object<S> {
+    /// `metadata.generation`; 0 where there is none, as in a file.
+    pub generation: i64,
+    /// `metadata.creationTimestamp` in seconds since 1970; 0 where there is none.
+    pub created: i64,
+    /// The spec, or why it could not be decoded.
+    pub spec: Result<S, String>,
+}
+
+/// What the compiler may know of a Secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SecretFacts {
+    /// The keys that are there and not empty.
+    pub keys: BTreeSet<String>,
+    /// The hosts to which its values may be sent (annotation `weir.dev/allowed-hosts`); `None` means any.
+    pub allowed_hosts: Option<BTreeSet<String>>,
+}
+
+/// Which references are followed. In a cluster all of them are; files may leave whole kinds to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checking {
+    /// Providers and ClusterProviders.
+    pub providers: Follow,
+    /// Secrets.
+    pub secrets: Follow,
+}
+
+impl Default for Checking {
+    fn default() -> Self {
+        Self {
+            providers: Follow::Always,
+            secrets: Follow::Always,
+        }
+    }
+}
+
+/// Whether references to objects of a kind are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    /// What is not there is missing.
+    Always,
+    /// No object of the kind is known; references to it are taken on trust.
+    OnTrust,
+}
+
+impl SecretFacts {
+    /// The hosts in the text of an annotation: names with commas between.
+    pub fn parse_hosts(text: &str) -> BTreeSet<String> {
+        text.split(',')
+            .map(str::trim)
+            .filter(|host| !host.is_empty())
+            .map(ToOwned::to_owned)
+            .collect()
+    }
+}
