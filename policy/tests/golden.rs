@@ -5,6 +5,8 @@
 //! object had been replaced, and the output is the last step's. `UPDATE_GOLDEN=1 cargo test -p weir-policy
 //! --test golden` writes the outputs anew.
 
+#![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
