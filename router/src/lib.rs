@@ -1,1 +1,29 @@
-//! router.
+//! The router: every byte of Weir's traffic. Data flows one way: [`source`] reports tables, `state` proves
+//! them and swaps them in, `route` and `walk` choose a target, `forward` asks it, `observe` watches.
+//!
+//! A process runs it as [`Router::bind`] and [`Router::run`], fed by one of the sources.
+
+mod admin;
+pub mod args;
+mod body;
+mod classify;
+mod clock;
+pub mod config;
+mod error;
+mod fallback;
+mod forward;
+mod key;
+pub mod log;
+mod observe;
+mod operation;
+mod route;
+mod router;
+mod secret;
+mod serve;
+pub mod source;
+mod state;
+mod walk;
+
+pub use config::{AdminToken, Config};
+pub use router::{Router, RunError};
+pub use secret::Secret;

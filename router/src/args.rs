@@ -1,0 +1,116 @@
+//! The command line of `weir-router`.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::config::{AdminToken, Config, MAX_BODY_BYTES};
+use crate::log::LogFormat;
+
+/// Routes LLM traffic by the policies of a Kubernetes cluster.
+///
+/// The router watches the ConfigMaps and Secrets that weir-operator publishes in one namespace, and serves
+/// the OpenAI API by them: a request whose `model` is `policy/<name>` goes where that policy sends it. It
+/// reads nothing else of the cluster and writes nothing. While the API server is away it serves what it
+/// has.
+///
+/// Try it: `curl http://ADDR/v1/chat/completions -d '{"model":"policy/NAME","messages":[…]}'`. What is being
+/// served is at `http://ADMIN-ADDR/api/tables`.
+#[derive(Debug, Parser)]
+#[command(name = "weir-router", version, max_term_width = 100)]
+pub struct Args {
+    /// The namespace in which the operator publishes tables and credentials.
+    #[arg(long, env = "WEIR_NAMESPACE", default_value = "weir-system")]
+    pub namespace: String,
+    /// Where callers connect.
+    #[arg(
+        long,
+        env = "WEIR_LISTEN",
+        value_name = "ADDR",
+        default_value = "0.0.0.0:8080"
+    )]
+    pub listen: SocketAddr,
+    /// Where /livez, /readyz, /metrics and /api are.
+    #[arg(
+        long,
+        env = "WEIR_ADMIN_LISTEN",
+        value_name = "ADDR",
+        default_value = "0.0.0.0:9090"
+    )]
+    pub admin_listen: SocketAddr,
+    /// A file with the token that / and /api of the admin port then want.
+    #[arg(long, env = "WEIR_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    pub admin_token_file: Option<PathBuf>,
+    /// The namespace in which `policy/<name>` is looked up; `policy/<namespace>/<name>` reaches any.
+    #[arg(long, env = "WEIR_DEFAULT_NAMESPACE", default_value = "default")]
+    pub default_namespace: String,
+    /// The largest request body that is read, in bytes; a larger one is answered 413.
+    #[arg(long, env = "WEIR_MAX_BODY_BYTES", value_name = "BYTES", default_value_t = MAX_BODY_BYTES)]
+    pub max_body_bytes: usize,
+    /// On SIGTERM: how long to go on accepting after readiness fails, such as 5s, so that load balancers
+    /// look away first.
+    #[arg(long, env = "WEIR_DRAIN_DELAY", value_name = "TIME", default_value = "5s", value_parser = duration)]
+    pub drain_delay: Duration,
+    /// After that: how long requests and streams may run on.
+    #[arg(long, env = "WEIR_DRAIN_TIMEOUT", value_name = "TIME", default_value = "600s", value_parser = duration)]
+    pub drain_timeout: Duration,
+    /// The shape of log lines; `WEIR_LOG=info,weir::access=off` filters them.
+    #[arg(long, env = "WEIR_LOG_FORMAT", value_name = "FORMAT", default_value = "json")]
+    pub log_format: LogFormat,
+}
+
+impl Args {
+    /// What the router is told, with the token read from its file.
+    pub fn config(&self) -> io::Result<Config> {
+        Ok(Config {
+            listen: self.listen,
+            admin_listen: self.admin_listen,
+            admin_token: self.admin_token_file.as_deref().map(read_token).transpose()?,
+            default_namespace: self.default_namespace.clone(),
+            max_body_bytes: self.max_body_bytes,
+            drain_delay: self.drain_delay,
+            drain_timeout: self.drain_timeout,
+        })
+    }
+}
+
+fn read_token(path: &Path) -> io::Result<AdminToken> {
+    let told = |why: &str| io::Error::other(format!("--admin-token-file {}: {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| told(&error.to_string()))?;
+    AdminToken::new(&text).ok_or_else(|| told("the file is empty; write a long random text into it"))
+}
+
+/// `500ms`, `5s`, `2m`, or a number of seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("", 1_000)];
+    let parsed = units.iter().find_map(|(unit, millis)| {
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(*millis).map(Duration::from_millis)
+    });
+    parsed.ok_or_else(|| format!("`{text}` is no time; write it as 500ms, 5s or 2m"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clap::CommandFactory;
+
+    use super::{Args, duration};
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
+        assert_eq!(duration("7"), Ok(Duration::from_secs(7)));
+        assert!(duration("soon").unwrap_err().contains("500ms"));
+    }
+}

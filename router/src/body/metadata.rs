@@ -1,0 +1,138 @@
+//! The `requesty` and `weir` objects of a request: who sent it, for the hash. What else is in them (tags,
+//! extra) is not looked at here.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::scan::{Member, members};
+use super::text::{NoText, means, string_or_number};
+use crate::error::Failure;
+
+/// The longest key, in bytes of its decoded text.
+pub(crate) const MAX_KEY_BYTES: usize = 1_024;
+
+/// What one such object says of its sender.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Metadata {
+    /// `trace_id`, unless null, empty or absent.
+    pub(crate) trace_id: Option<String>,
+    /// `user_id`, likewise.
+    pub(crate) user_id: Option<String>,
+}
+
+impl Metadata {
+    /// Reads `raw`, the value of the field called `name`.
+    pub(crate) fn read(raw: &[u8], name: &str) -> Result<Self, Failure> {
+        if raw == b"null" {
+            return Ok(Self::default());
+        }
+        let wrong = || Failure::invalid(name, format!("`{name}` must be an object"));
+        let members = members(raw).map_err(|_| wrong())?;
+        let id = |field: &str| {
+            let path = format!("{name}.{field}");
+            match only(raw, &members, field, &path)? {
+                Some(value) => key(&raw[value], &path).map(|text| text.map(Cow::into_owned)),
+                None => Ok(None),
+            }
+        };
+        Ok(Self {
+            trace_id: id("trace_id")?,
+            user_id: id("user_id")?,
+        })
+    }
+}
+
+/// Where the value of the one member called `field` stands; two of them are refused.
+pub(crate) fn only(
+    bytes: &[u8],
+    members: &[Member],
+    field: &str,
+    path: &str,
+) -> Result<Option<Range<usize>>, Failure> {
+    let mut found = members
+        .iter()
+        .filter(|member| means(&bytes[member.name.clone()], field));
+    let first = found.next();
+    if found.next().is_some() {
+        return Err(Failure::invalid(
+            path,
+            format!("`{path}` must not be given twice"),
+        ));
+    }
+    Ok(first.map(|member| member.value.clone()))
+}
+
+/// The key that a raw value gives: a string's text or a number as it is written; `None` for null and the
+/// empty string, whose place the next source takes.
+pub(crate) fn key<'a>(raw: &'a [u8], path: &str) -> Result<Option<Cow<'a, str>>, Failure> {
+    if raw == b"null" {
+        return Ok(None);
+    }
+    let text = string_or_number(raw).map_err(|why| match why {
+        NoText::OtherType => Failure::invalid(path, format!("`{path}` must be a string or a number")),
+        NoText::Undecodable => Failure::invalid(path, format!("`{path}` must be valid Unicode text")),
+    })?;
+    if text.len() > MAX_KEY_BYTES {
+        return Err(Failure::invalid(
+            path,
+            format!("`{path}` must not be longer than {MAX_KEY_BYTES} bytes"),
+        ));
+    }
+    Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_table::FailureClass;
+
+    use super::Metadata;
+
+    fn trace_id(json: &str) -> Result<Option<String>, String> {
+        let read = Metadata::read(json.as_bytes(), "requesty");
+        read.map(|metadata| metadata.trace_id).map_err(|failure| {
+            assert_eq!(failure.class, FailureClass::InvalidRequest);
+            failure.message.into_owned()
+        })
+    }
+
+    #[test]
+    fn ids_are_strings_or_numbers_as_written() {
+        assert_eq!(trace_id(r#"{"trace_id":"a"}"#), Ok(Some("a".to_owned())));
+        assert_eq!(trace_id(r#"{"trace_id":1e3}"#), Ok(Some("1e3".to_owned())));
+        assert_eq!(trace_id(r#"{"trace_id":"\u00e9"}"#), Ok(Some("é".to_owned())));
+    }
+
+    #[test]
+    fn null_empty_and_absent_give_way_to_the_next_source() {
+        for json in [r#"{"trace_id":null}"#, r#"{"trace_id":""}"#, "{}", "null"] {
+            assert_eq!(trace_id(json), Ok(None), "{json}");
+        }
+    }
+
+    #[test]
+    fn other_types_are_refused_by_name() {
+        for value in ["true", "{}", "[]", r#""\ud800""#] {
+            let message = trace_id(&format!(r#"{{"trace_id":{value}}}"#)).unwrap_err();
+            assert!(message.contains("`requesty.trace_id`"), "{message}");
+        }
+        assert!(
+            trace_id("7")
+                .unwrap_err()
+                .contains("`requesty` must be an object")
+        );
+    }
+
+    #[test]
+    fn a_key_longer_than_a_kibibyte_is_refused() {
+        let fits = "x".repeat(1_024);
+        assert_eq!(
+            trace_id(&format!(r#"{{"trace_id":"{fits}"}}"#)),
+            Ok(Some(fits.clone()))
+        );
+        assert!(
+            trace_id(&format!(r#"{{"trace_id":"{fits}y"}}"#))
+                .unwrap_err()
+                .contains("1024 bytes")
+        );
+    }
+}

@@ -1,0 +1,129 @@
+//! A request's body as it goes upstream: the caller's own bytes, with a few places cut out or replaced.
+//! The long parts are shared, never copied, and the length is known before the first byte is sent.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::ops::Range;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+
+/// Up to this size one copy is cheaper than several pieces.
+const COPIED: usize = 4 * 1024;
+
+/// One change: the bytes in `range` give way to `with`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Edit {
+    /// What goes.
+    pub(crate) range: Range<usize>,
+    /// What comes.
+    pub(crate) with: Bytes,
+}
+
+/// A body in pieces.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Spliced {
+    pieces: VecDeque<Bytes>,
+    left: usize,
+}
+
+impl Spliced {
+    /// `bytes` with `edits` made, which are in order and do not overlap.
+    pub(crate) fn new(bytes: &Bytes, edits: &[Edit]) -> Self {
+        let mut pieces = VecDeque::with_capacity(edits.len() * 2 + 1);
+        let mut from = 0;
+        for edit in edits {
+            pieces.push_back(bytes.slice(from..edit.range.start));
+            pieces.push_back(edit.with.clone());
+            from = edit.range.end;
+        }
+        pieces.push_back(bytes.slice(from..));
+        pieces.retain(|piece| !piece.is_empty());
+        Self {
+            left: pieces.iter().map(Bytes::len).sum(),
+            pieces,
+        }
+        .joined_if_small()
+    }
+
+    /// The length in bytes.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.left
+    }
+
+    fn joined_if_small(self) -> Self {
+        if self.left > COPIED || self.pieces.len() < 2 {
+            return self;
+        }
+        let mut joined = BytesMut::with_capacity(self.left);
+        self.pieces
+            .iter()
+            .for_each(|piece| joined.extend_from_slice(piece));
+        Self {
+            left: self.left,
+            pieces: VecDeque::from([joined.freeze()]),
+        }
+    }
+}
+
+impl Body for Spliced {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = self.pieces.pop_front();
+        self.left -= piece.as_ref().map_or(0, Bytes::len);
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::{COPIED, Edit, Spliced};
+
+    #[test]
+    fn long_parts_are_shared() {
+        let body = Bytes::from(vec![b'x'; COPIED * 2]);
+        let spliced = Spliced::new(
+            &body,
+            &[Edit {
+                range: 0..1,
+                with: Bytes::from_static(b"yy"),
+            }],
+        );
+        assert_eq!(spliced.len(), COPIED * 2 + 1);
+        assert_eq!(spliced.pieces[1].as_ptr(), body[1..].as_ptr());
+    }
+
+    #[test]
+    fn a_short_body_goes_in_one_piece() {
+        let body = Bytes::from_static(b"abcdef");
+        let edits = [
+            Edit {
+                range: 1..2,
+                with: Bytes::from_static(b"BB"),
+            },
+            Edit {
+                range: 4..6,
+                with: Bytes::new(),
+            },
+        ];
+        assert_eq!(Spliced::new(&body, &edits).pieces, ["aBBcd"]);
+    }
+}

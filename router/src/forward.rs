@@ -1,0 +1,16 @@
+//! The way to a provider and back: connections, one attempt, and the answer on its way to the caller.
+//! It is told where to go and how long to wait; whether to try again is not decided here.
+
+mod answer;
+mod attempt;
+mod connect;
+mod headers;
+mod pool;
+mod reply;
+mod sse;
+mod stream;
+mod tls;
+
+pub(crate) use answer::Outgoing;
+pub(crate) use attempt::{Accepted, Order, Patience, attempt};
+pub(crate) use pool::{Pool, Pools};

@@ -1,0 +1,157 @@
+//! The body that a caller reads: a whole answer, a stream of events, or the rest of an answer too large to
+//! be looked at whole.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use weir_table::FailureClass;
+
+use super::pool::Lease;
+use super::stream::{EventStream, Silence};
+use crate::observe::Record;
+
+/// A body on its way to a caller.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    /// All of it; `None` once it is sent.
+    Whole(Option<Bytes>),
+    /// Events.
+    Stream(Box<EventStream>),
+    /// What was read, and what is still to come.
+    Rest(Box<Rest>),
+}
+
+/// A committed answer broke; there is nothing to say it in but the end of the connection.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the provider's answer broke off")]
+pub(crate) struct BrokenOff;
+
+impl Outgoing {
+    /// A body that is there already.
+    pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
+        Self::Whole(Some(bytes.into()).filter(|bytes| !bytes.is_empty()))
+    }
+
+    /// Ties the request's record to this body's end.
+    pub(crate) fn observe(&mut self, record: Record) {
+        match self {
+            Self::Whole(_) => record.succeeded(),
+            Self::Stream(stream) => stream.observe(record),
+            Self::Rest(rest) => rest.record = Some(record),
+        }
+    }
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        match &mut *self {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Stream(stream) => stream
+                .poll_next(cx)
+                .map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
+            Self::Rest(rest) => rest
+                .poll_next(cx)
+                .map(|piece| piece.map(|piece| piece.map(Frame::data))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Self::Stream(_) => SizeHint::default(),
+            Self::Rest(rest) => rest.left.map_or_else(SizeHint::default, SizeHint::with_exact),
+        }
+    }
+}
+
+/// An answer of which the beginning has been looked at.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    ready: VecDeque<Bytes>,
+    source: Option<(Incoming, Lease)>,
+    left: Option<u64>,
+    silence: Silence,
+    record: Option<Record>,
+}
+
+impl Rest {
+    /// The answer that begins with `read` and goes on in `body`.
+    pub(super) fn new(read: Bytes, body: Incoming, lease: Lease, stall: Duration) -> Self {
+        let left = body.size_hint().exact().map(|rest| rest + read.len() as u64);
+        let (ready, silence) = (VecDeque::from([read]), Silence::new(stall));
+        Self {
+            ready,
+            source: Some((body, lease)),
+            left,
+            silence,
+            record: None,
+        }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
+        let piece = ready!(self.poll_piece(cx));
+        if let (Some(Ok(piece)), Some(left)) = (&piece, &mut self.left) {
+            *left = left.saturating_sub(piece.len() as u64);
+        }
+        Poll::Ready(piece)
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
+        loop {
+            if let Some(piece) = self.ready.pop_front() {
+                return Poll::Ready(Some(Ok(piece)));
+            }
+            let Some((body, _)) = &mut self.source else {
+                return Poll::Ready(None);
+            };
+            match Pin::new(body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.silence.broken();
+                    self.ready.extend(frame.into_data());
+                }
+                Poll::Ready(Some(Err(_))) => {
+                    return Poll::Ready(Some(Err(self.broke(FailureClass::StreamCut))));
+                }
+                Poll::Ready(None) => self.ended(),
+                Poll::Pending => match self.silence.poll_over(cx) {
+                    Poll::Ready(()) => {
+                        return Poll::Ready(Some(Err(self.broke(FailureClass::StreamStalled))));
+                    }
+                    Poll::Pending => return Poll::Pending,
+                },
+            }
+        }
+    }
+
+    fn ended(&mut self) {
+        if let Some((_, lease)) = self.source.take() {
+            lease.give_back();
+        }
+        if let Some(record) = self.record.take() {
+            record.succeeded();
+        }
+    }
+
+    fn broke(&mut self, class: FailureClass) -> BrokenOff {
+        self.source = None;
+        if let Some(record) = self.record.take() {
+            record.failed(class);
+        }
+        BrokenOff
+    }
+}

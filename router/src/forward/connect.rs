@@ -1,0 +1,110 @@
+//! Opens one connection to a provider and hands it to hyper. Knows nothing of requests.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::rt::{Read, Write};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use crate::body::Spliced;
+
+/// Where connections of one pool go.
+#[derive(Debug, Clone)]
+pub(crate) struct Address {
+    /// The host's name or IP address, without brackets.
+    pub(crate) host: String,
+    /// The port.
+    pub(crate) port: u16,
+    /// How it is encrypted; `None` for clear text.
+    pub(crate) tls: Option<Tls>,
+}
+
+/// What a TLS connection needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Tls {
+    /// Whom to trust.
+    pub(crate) config: Arc<ClientConfig>,
+    /// Whom to expect.
+    pub(crate) name: ServerName<'static>,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectError {
+    /// It took longer than it may.
+    #[error("no connection to {host} within {} ms", limit.as_millis())]
+    TooSlow {
+        /// Where to.
+        host: String,
+        /// The limit.
+        limit: Duration,
+    },
+    /// The system or TLS refused.
+    #[error("no connection to {host}: {error}")]
+    Refused {
+        /// Where to.
+        host: String,
+        /// The reason.
+        error: io::Error,
+    },
+    /// HTTP could not be begun on it.
+    #[error("no connection to {host}: {error}")]
+    Http {
+        /// Where to.
+        host: String,
+        /// The reason.
+        error: hyper::Error,
+    },
+}
+
+/// Opens a connection within `limit`. Its I/O runs as a task of its own until either side ends it.
+pub(crate) async fn connect(
+    address: &Address,
+    limit: Duration,
+) -> Result<SendRequest<Spliced>, ConnectError> {
+    let host = || address.host.clone();
+    match timeout(limit, open(address)).await {
+        Ok(opened) => opened,
+        Err(_elapsed) => Err(ConnectError::TooSlow { host: host(), limit }),
+    }
+}
+
+async fn open(address: &Address) -> Result<SendRequest<Spliced>, ConnectError> {
+    let refused = |error| ConnectError::Refused {
+        host: address.host.clone(),
+        error,
+    };
+    let stream = TcpStream::connect((address.host.as_str(), address.port))
+        .await
+        .map_err(refused)?;
+    stream.set_nodelay(true).map_err(refused)?;
+    let begun = match &address.tls {
+        None => begin(TokioIo::new(stream)).await,
+        Some(Tls { config, name }) => {
+            let connector = TlsConnector::from(config.clone());
+            let stream = connector.connect(name.clone(), stream).await.map_err(refused)?;
+            begin(TokioIo::new(stream)).await
+        }
+    };
+    begun.map_err(|error| ConnectError::Http {
+        host: address.host.clone(),
+        error,
+    })
+}
+
+async fn begin<I>(io: I) -> hyper::Result<SendRequest<Spliced>>
+where
+    I: Read + Write + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::Builder::new().handshake(io).await?;
+    // Its end is seen by whoever uses the sender.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(sender)
+}

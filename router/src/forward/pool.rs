@@ -1,0 +1,246 @@
+//! Idle connections to one address, and the registry by which tables find them. A pool outlives the tables
+//! that name it: a swap closes no connection that the next table would open again.
+//!
+//! Taking and giving back lock nothing; the registry's lock is taken only while a table is made ready.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use crossbeam_queue::ArrayQueue;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
+use rustls::pki_types::ServerName;
+use tokio::time::Instant;
+use weir_table::base_url::Scheme;
+use weir_table::{BaseUrl, Connections};
+
+use super::connect::{Address, ConnectError, Tls, connect};
+use super::tls::{Authorities, TlsError};
+use crate::body::Spliced;
+
+/// Idle connections that are kept where the provider does not say how many.
+const MAX_IDLE: u32 = 512;
+
+/// How long they are kept where the provider does not say: less than what common servers allow.
+const IDLE: Duration = Duration::from_secs(50);
+
+/// The connections to one address.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    address: Address,
+    idle: ArrayQueue<Idle>,
+    idle_limit: Duration,
+}
+
+#[derive(Debug)]
+struct Idle {
+    sender: SendRequest<Spliced>,
+    since: Instant,
+}
+
+/// A connection in use. Dropping it closes the connection; [`Lease::give_back`] keeps it.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    pool: Arc<Pool>,
+    sender: SendRequest<Spliced>,
+}
+
+impl Lease {
+    /// Makes the connection idle, once its answer has been read to the end.
+    pub(crate) fn give_back(self) {
+        let Self { pool, sender } = self;
+        if !sender.is_closed() {
+            // When the queue is full the connection is one too many, and closes.
+            drop(pool.idle.push(Idle {
+                sender,
+                since: Instant::now(),
+            }));
+        }
+    }
+}
+
+/// Why a request got no response head.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SendError {
+    /// There was no connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The connection ended, or what came was not HTTP.
+    #[error("the connection to {host} ended before an answer: {error}")]
+    Ended {
+        /// Where to.
+        host: String,
+        /// The reason.
+        error: hyper::Error,
+    },
+}
+
+impl SendError {
+    /// Whether something came that is not HTTP.
+    pub(crate) fn is_malformed(&self) -> bool {
+        matches!(self, Self::Ended { error, .. } if error.is_parse())
+    }
+}
+
+impl Pool {
+    /// Sends `request` and waits for the head of its answer. A kept connection that turns out to be closed
+    /// before anything was sent on it gives way to another one.
+    pub(crate) async fn send(
+        self: &Arc<Self>,
+        mut request: Request<Spliced>,
+        connect_limit: Duration,
+    ) -> Result<(Response<Incoming>, Lease), SendError> {
+        while let Some(mut sender) = self.take() {
+            match sender.try_send_request(request).await {
+                Ok(response) => {
+                    return Ok((
+                        response,
+                        Lease {
+                            pool: self.clone(),
+                            sender,
+                        },
+                    ));
+                }
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(self.ended(error.into_error())),
+                },
+            }
+        }
+        let mut sender = connect(&self.address, connect_limit).await?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|error| self.ended(error))?;
+        Ok((
+            response,
+            Lease {
+                pool: self.clone(),
+                sender,
+            },
+        ))
+    }
+
+    /// A kept connection that is open and ready. One that is still busy with its last answer's end goes
+    /// back to the queue.
+    fn take(&self) -> Option<SendRequest<Spliced>> {
+        for _ in 0..self.idle.len() {
+            let idle = self.idle.pop()?;
+            if idle.sender.is_closed() || idle.since.elapsed() > self.idle_limit {
+                continue;
+            }
+            if idle.sender.is_ready() {
+                return Some(idle.sender);
+            }
+            drop(self.idle.push(idle));
+        }
+        None
+    }
+
+    fn ended(&self, error: hyper::Error) -> SendError {
+        SendError::Ended {
+            host: self.address.host.clone(),
+            error,
+        }
+    }
+}
+
+/// What makes two pools the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Identity {
+    scheme: Scheme,
+    host: String,
+    port: u16,
+    authorities: Option<String>,
+    max_idle: Option<u32>,
+    idle_ms: Option<u64>,
+}
+
+/// Every pool that some table or request still holds.
+#[derive(Debug, Default)]
+pub(crate) struct Pools {
+    authorities: Authorities,
+    known: Mutex<HashMap<Identity, Weak<Pool>>>,
+}
+
+impl Pools {
+    /// The pool for `url`, the one there is or a new one.
+    pub(crate) fn get(
+        &self,
+        url: &BaseUrl,
+        ca_bundle: Option<&str>,
+        connections: Connections,
+    ) -> Result<Arc<Pool>, TlsError> {
+        let identity = Identity {
+            scheme: url.scheme(),
+            host: url.host().to_owned(),
+            port: url.port(),
+            authorities: ca_bundle.map(str::to_owned),
+            max_idle: connections.max_idle,
+            idle_ms: connections.idle_ms,
+        };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = known.get(&identity).and_then(Weak::upgrade) {
+            return Ok(pool);
+        }
+        known.retain(|_, pool| pool.strong_count() > 0);
+        let pool = Arc::new(self.make(&identity)?);
+        known.insert(identity, Arc::downgrade(&pool));
+        Ok(pool)
+    }
+
+    fn make(&self, identity: &Identity) -> Result<Pool, TlsError> {
+        let host = identity
+            .host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
+        let tls = match identity.scheme {
+            Scheme::Http => None,
+            Scheme::Https => {
+                let config = self.authorities.client(identity.authorities.as_deref())?;
+                let name = ServerName::try_from(host.clone()).map_err(|_| TlsError::Bundle)?;
+                Some(Tls { config, name })
+            }
+        };
+        let max_idle = identity.max_idle.unwrap_or(MAX_IDLE).max(1);
+        Ok(Pool {
+            address: Address {
+                host,
+                port: identity.port,
+                tls,
+            },
+            idle: ArrayQueue::new(max_idle as usize),
+            idle_limit: identity.idle_ms.map_or(IDLE, Duration::from_millis),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use weir_table::{BaseUrl, Connections};
+
+    use super::Pools;
+
+    #[test]
+    fn a_pool_is_found_again_as_long_as_somebody_holds_it() {
+        let pools = Pools::default();
+        let url = BaseUrl::parse("http://127.0.0.1:1/v1").unwrap();
+        let other = BaseUrl::parse("http://127.0.0.1:1/v2").unwrap();
+        let first = pools.get(&url, None, Connections::default()).unwrap();
+        let second = pools.get(&other, None, Connections::default()).unwrap();
+        assert!(
+            Arc::ptr_eq(&first, &second),
+            "the path is no part of a connection"
+        );
+        let bounded = Connections {
+            max_idle: Some(1),
+            idle_ms: None,
+        };
+        assert!(!Arc::ptr_eq(&first, &pools.get(&url, None, bounded).unwrap()));
+    }
+}

@@ -1,0 +1,146 @@
+//! What the router reads of an answer, streamed or whole: whether there is content in it, how its choices
+//! ended, and whether it is an error after all. Texts are found, not decoded and not kept.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// A chunk of a stream, or a whole answer.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Reply<'a> {
+    #[serde(borrow, default)]
+    choices: Option<Vec<Choice<'a>>>,
+    #[serde(borrow, default)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+    #[serde(default)]
+    object: Option<String>,
+    #[serde(skip)]
+    whole: &'a [u8],
+}
+
+#[derive(Debug, Deserialize)]
+struct Choice<'a> {
+    #[serde(default)]
+    index: Option<u64>,
+    #[serde(borrow, default, alias = "message")]
+    delta: Option<Delta<'a>>,
+    #[serde(default)]
+    finish_reason: Option<String>,
+}
+
+/// The fields in which models answer; role and the like are none.
+#[derive(Debug, Deserialize)]
+struct Delta<'a> {
+    #[serde(borrow, default)]
+    content: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    reasoning_content: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    reasoning: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    refusal: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    audio: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    tool_calls: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    function_call: Option<&'a RawValue>,
+}
+
+/// How a choice ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Finish {
+    /// The output limit was reached.
+    Length,
+    /// The provider's filter stopped it.
+    ContentFilter,
+    /// Any other way.
+    Other,
+}
+
+impl<'a> Reply<'a> {
+    /// Reads `data`; `None` if it is not an object of this shape.
+    pub(crate) fn read(data: &'a [u8]) -> Option<Self> {
+        let reply: Self = serde_json::from_slice(data).ok()?;
+        Some(Self { whole: data, ..reply })
+    }
+
+    /// The error that this is instead of an answer.
+    pub(crate) fn error(&self) -> Option<&'a [u8]> {
+        match self.error {
+            Some(error) if error.get() != "null" => Some(error.get().as_bytes()),
+            _ if self.object.as_deref() == Some("error") => Some(self.whole),
+            _ => None,
+        }
+    }
+
+    /// Whether any choice says anything.
+    pub(crate) fn has_content(&self) -> bool {
+        self.choices()
+            .iter()
+            .filter_map(|choice| choice.delta.as_ref())
+            .any(Delta::has_content)
+    }
+
+    /// The choices that end here, and how.
+    pub(crate) fn finishes(&self) -> impl Iterator<Item = (u64, Finish)> {
+        let finished = |choice: &Choice<'_>| {
+            choice
+                .finish_reason
+                .as_deref()
+                .map(|reason| (choice.index.unwrap_or(0), finish(reason)))
+        };
+        self.choices().iter().filter_map(finished)
+    }
+
+    /// Whether a whole answer is one: content, or a reason for having none.
+    pub(crate) fn is_answer(&self) -> bool {
+        self.has_content() || self.finishes().any(|(_, finish)| finish != Finish::Other)
+    }
+
+    /// Whether there is anything in `data`, where embeddings are.
+    pub(crate) fn has_data(&self) -> bool {
+        self.data.is_some_and(is_something)
+    }
+
+    fn choices(&self) -> &[Choice<'a>] {
+        self.choices.as_deref().unwrap_or_default()
+    }
+}
+
+impl Delta<'_> {
+    fn has_content(&self) -> bool {
+        let Self {
+            content,
+            reasoning_content,
+            reasoning,
+            refusal,
+            audio,
+            tool_calls,
+            function_call,
+        } = self;
+        let fields = [
+            content,
+            reasoning_content,
+            reasoning,
+            refusal,
+            audio,
+            tool_calls,
+            function_call,
+        ];
+        fields.into_iter().flatten().any(|raw| is_something(raw))
+    }
+}
+
+fn is_something(raw: &RawValue) -> bool {
+    !matches!(raw.get(), "null" | "\"\"" | "[]" | "{}")
+}
+
+fn finish(reason: &str) -> Finish {
+    match reason {
+        "length" => Finish::Length,
+        "content_filter" => Finish::ContentFilter,
+        _ => Finish::Other,
+    }
+}

@@ -1,0 +1,214 @@
+//! Server-sent events of a chat completion: where one ends, and what it means for the stream. Pure: bytes
+//! in, verdicts out. Events are passed on as the bytes that they came as; this only looks at them.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use bytes::{Bytes, BytesMut};
+use memchr::memmem::{self, Finder};
+use serde::de::IgnoredAny;
+
+use super::reply::{Finish, Reply};
+use crate::classify;
+use crate::error::Failure;
+
+/// The largest event that is put together from pieces.
+const MAX_EVENT: usize = 1024 * 1024;
+
+static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"finish_reason\""));
+static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error\""));
+
+/// Cuts a stream of bytes after whole events, so that a stream which breaks has never begun an event that
+/// it does not end. Bytes are only copied where an event spans two reads.
+#[derive(Debug, Default)]
+pub(crate) struct Events {
+    tail: BytesMut,
+}
+
+/// An event was larger than [`MAX_EVENT`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooLarge;
+
+impl Events {
+    /// Takes in what was read, and gives back the whole events that are there now.
+    pub(crate) fn push(&mut self, read: &Bytes) -> Result<Bytes, TooLarge> {
+        if self.tail.is_empty() {
+            let end = last_end(read);
+            self.tail.extend_from_slice(&read[end..]);
+            return if self.tail.len() > MAX_EVENT {
+                Err(TooLarge)
+            } else {
+                Ok(read.slice(..end))
+            };
+        }
+        // A boundary can begin in what was there before, but no further back than its own length.
+        let searched = self.tail.len().saturating_sub(3);
+        self.tail.extend_from_slice(read);
+        let end = last_end(&self.tail[searched..]);
+        match end {
+            0 if self.tail.len() > MAX_EVENT => Err(TooLarge),
+            0 => Ok(Bytes::new()),
+            end => Ok(self.tail.split_to(searched + end).freeze()),
+        }
+    }
+}
+
+/// Where the last whole event of `bytes` ends; 0 if none does.
+fn last_end(bytes: &[u8]) -> usize {
+    if bytes.ends_with(b"\n\n") {
+        return bytes.len();
+    }
+    let plain = memmem::rfind(bytes, b"\n\n").map_or(0, |at| at + 2);
+    let returns = memmem::rfind(bytes, b"\n\r\n").map_or(0, |at| at + 3);
+    plain.max(returns)
+}
+
+/// The events of `block`, which [`Events::push`] gave.
+pub(crate) fn events(block: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let rest = block.get(from..).filter(|rest| !rest.is_empty())?;
+        let range = from..from + first_end(rest);
+        from = range.end;
+        Some(range)
+    })
+}
+
+/// Where the first event of `bytes` ends: after its blank line.
+fn first_end(bytes: &[u8]) -> usize {
+    let newlines = memchr::memchr_iter(b'\n', bytes);
+    for at in newlines {
+        match &bytes[at + 1..] {
+            [b'\n', ..] => return at + 2,
+            [b'\r', b'\n', ..] => return at + 3,
+            _ => {}
+        }
+    }
+    bytes.len()
+}
+
+/// What an event carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Payload<'a> {
+    /// `[DONE]`.
+    Done,
+    /// One line of data.
+    Data(&'a [u8]),
+    /// A comment, or a name alone.
+    Nothing,
+}
+
+fn payload(event: &[u8]) -> Payload<'_> {
+    let mut lines = event.split(|byte| *byte == b'\n');
+    let data = lines
+        .find_map(|line| line.strip_prefix(b"data:"))
+        .map(<[u8]>::trim_ascii);
+    match data {
+        None | Some(b"") => Payload::Nothing,
+        Some(b"[DONE]") => Payload::Done,
+        Some(data) => Payload::Data(data),
+    }
+}
+
+/// What an event means.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// It goes on.
+    Passes,
+    /// It holds the first content; everything before it was none. Only before commitment.
+    Commits,
+    /// It is not readable, and is left out.
+    Malformed,
+    /// The stream is complete.
+    Done,
+    /// The provider gave up.
+    Failed(Box<Failure>),
+}
+
+/// How far a chat completion's stream has come.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    choices: u64,
+    finished: BTreeSet<u64>,
+}
+
+impl Progress {
+    /// A stream that is to have `choices` choices.
+    pub(crate) fn new(choices: u64) -> Self {
+        Self {
+            choices,
+            finished: BTreeSet::new(),
+        }
+    }
+
+    /// Whether every choice has had its finish reason.
+    pub(crate) fn all_finished(&self) -> bool {
+        self.finished.len() as u64 >= self.choices
+    }
+
+    /// Looks at an event before commitment: closely, because what it holds decides.
+    pub(crate) fn open(&mut self, event: &[u8]) -> Meaning {
+        match payload(event) {
+            Payload::Nothing => Meaning::Passes,
+            Payload::Done => Meaning::Done,
+            Payload::Data(data) => match Reply::read(data) {
+                None => Meaning::Malformed,
+                Some(reply) => self.weigh(&reply),
+            },
+        }
+    }
+
+    fn weigh(&mut self, reply: &Reply<'_>) -> Meaning {
+        if let Some(error) = reply.error() {
+            return Meaning::Failed(Box::new(classify::in_band(error)));
+        }
+        self.note(reply);
+        let answers = |finish: Finish| matches!(finish, Finish::Length | Finish::ContentFilter);
+        let content = reply.has_content() || reply.finishes().any(|(_, finish)| answers(finish));
+        if content {
+            Meaning::Commits
+        } else {
+            Meaning::Passes
+        }
+    }
+
+    /// Looks at an event after commitment: only as far as is needed to know whether the stream is whole.
+    pub(crate) fn pass(&mut self, event: &[u8]) -> Meaning {
+        let data = match payload(event) {
+            Payload::Nothing => return Meaning::Passes,
+            Payload::Done => return Meaning::Done,
+            Payload::Data(data) => data,
+        };
+        if is_set(data, &FINISH) || is_set(data, &ERROR) {
+            return match self.open(event) {
+                Meaning::Commits => Meaning::Passes,
+                meaning => meaning,
+            };
+        }
+        match serde_json::from_slice::<IgnoredAny>(data) {
+            Ok(_) => Meaning::Passes,
+            Err(_) => Meaning::Malformed,
+        }
+    }
+
+    fn note(&mut self, reply: &Reply<'_>) {
+        self.finished.extend(reply.finishes().map(|(index, _)| index));
+    }
+}
+
+/// Whether the name that `finder` looks for stands before a value other than null. Inside a JSON string
+/// its quotes would be escaped, and so not be found.
+fn is_set(data: &[u8], finder: &Finder<'_>) -> bool {
+    finder.find_iter(data).any(|at| {
+        let after = data[at + finder.needle().len()..].trim_ascii_start();
+        match after.strip_prefix(b":") {
+            Some(value) => !value.trim_ascii_start().starts_with(b"null"),
+            // `"error"` may also be a value, as in `"object":"error"`.
+            None => finder.needle() == b"\"error\"",
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

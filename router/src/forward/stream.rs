@@ -1,0 +1,236 @@
+//! A committed stream on its way to the caller: whole events as they come, a silence that is too long, and
+//! the end. A stream that breaks ends in an error event and without `[DONE]`, so that it never looks whole.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Body;
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep};
+use weir_table::FailureClass;
+
+use super::pool::Lease;
+use super::sse::{Events, Meaning, Progress, events};
+use crate::error::Failure;
+use crate::observe::Record;
+
+/// The event that ends a whole stream.
+const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
+
+/// How long a provider may take to end its answer after `[DONE]` before its connection is given up.
+const LINGER: Duration = Duration::from_millis(100);
+
+/// The upstream side of a stream.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// What is still to come.
+    pub(super) body: Incoming,
+    /// The connection that it comes on.
+    pub(super) lease: Lease,
+    /// Whole events that were read and not yet looked at.
+    pub(super) unseen: Bytes,
+    /// What was read and is no whole event yet.
+    pub(super) events: Events,
+    /// How far it has come.
+    pub(super) progress: Progress,
+}
+
+/// The stream as the caller reads it.
+#[derive(Debug)]
+pub(crate) struct EventStream {
+    /// `None` once it has ended.
+    source: Option<Source>,
+    ready: VecDeque<Bytes>,
+    silence: Silence,
+    done: bool,
+    record: Option<Record>,
+}
+
+impl EventStream {
+    /// A stream that goes on from `source` after the `held` events.
+    pub(super) fn new(source: Source, held: VecDeque<Bytes>, stall: Duration) -> Self {
+        Self {
+            source: Some(source),
+            ready: held,
+            silence: Silence::new(stall),
+            done: false,
+            record: None,
+        }
+    }
+
+    /// Ties the request's record to this stream's end.
+    pub(crate) fn observe(&mut self, record: Record) {
+        self.record = Some(record);
+    }
+
+    /// The next piece, or the end.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            if let Some(piece) = self.ready.pop_front() {
+                return Poll::Ready(Some(piece));
+            }
+            let Some(source) = &mut self.source else {
+                return Poll::Ready(None);
+            };
+            if !source.unseen.is_empty() {
+                let block = std::mem::take(&mut source.unseen);
+                self.pass(&block);
+                continue;
+            }
+            match Pin::new(&mut source.body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Ok(read) = frame.into_data() {
+                        self.take_in(&read);
+                    }
+                }
+                Poll::Ready(Some(Err(_))) => self.ended(Ending::Cut),
+                Poll::Ready(None) => self.ended(Ending::Clean),
+                Poll::Pending => match self.silence.poll_over(cx) {
+                    Poll::Ready(()) => self.fell_silent(),
+                    Poll::Pending => return Poll::Pending,
+                },
+            }
+        }
+    }
+
+    fn take_in(&mut self, read: &Bytes) {
+        self.silence.broken();
+        let Some(source) = self.source.as_mut().filter(|_| !self.done) else {
+            return;
+        };
+        match source.events.push(read) {
+            Ok(block) => self.pass(&block),
+            Err(_) => self.fail(&Failure::new(
+                FailureClass::MalformedResponse,
+                "the provider sent an event without end",
+            )),
+        }
+    }
+
+    /// Passes the events of `block` on, in one piece unless one has to be left out.
+    fn pass(&mut self, block: &Bytes) {
+        let Some(source) = &mut self.source else { return };
+        let mut from = 0;
+        for event in events(block) {
+            match source.progress.pass(&block[event.clone()]) {
+                Meaning::Passes | Meaning::Commits => {}
+                Meaning::Malformed => {
+                    self.ready.push_back(block.slice(from..event.start));
+                    from = event.end;
+                    self.record.iter().for_each(Record::skipped_event);
+                }
+                Meaning::Done => {
+                    self.ready.push_back(block.slice(from..event.end));
+                    return self.complete();
+                }
+                Meaning::Failed(failure) => {
+                    self.ready.push_back(block.slice(from..event.start));
+                    return self.fail(&failure);
+                }
+            }
+        }
+        self.ready.push_back(block.slice(from..));
+        self.ready.retain(|piece| !piece.is_empty());
+    }
+
+    /// The stream is whole; what is left is to see its connection's end.
+    fn complete(&mut self) {
+        self.done = true;
+        self.silence = Silence::new(LINGER);
+        if let Some(record) = self.record.take() {
+            record.succeeded();
+        }
+    }
+
+    fn ended(&mut self, ending: Ending) {
+        let Some(Source { lease, progress, .. }) = self.source.take() else {
+            return;
+        };
+        if ending == Ending::Clean {
+            lease.give_back();
+        }
+        if self.done {
+            return;
+        }
+        if progress.all_finished() {
+            self.ready.push_back(DONE);
+            self.complete();
+        } else {
+            self.fail(&Failure::new(
+                FailureClass::StreamCut,
+                "the provider's stream ended before the answer did",
+            ));
+        }
+    }
+
+    fn fell_silent(&mut self) {
+        if self.done {
+            self.source = None;
+        } else {
+            let text = format!(
+                "the provider's stream was silent for {} s",
+                self.silence.limit.as_secs_f32()
+            );
+            self.fail(&Failure::new(FailureClass::StreamStalled, text));
+        }
+    }
+
+    /// Ends the stream in an error, and drops its connection.
+    fn fail(&mut self, failure: &Failure) {
+        self.source = None;
+        self.ready.push_back(failure.event());
+        if let Some(record) = self.record.take() {
+            record.failed(failure.class);
+        }
+    }
+}
+
+/// How the bytes from upstream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// As HTTP says they should.
+    Clean,
+    /// With the connection.
+    Cut,
+}
+
+/// Watches for a silence. Its timer is only set again once it has fired, so that a piece of a stream costs
+/// one look at the clock.
+#[derive(Debug)]
+pub(super) struct Silence {
+    limit: Duration,
+    since: Instant,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Silence {
+    /// A silence that begins now and may last for `limit`.
+    pub(super) fn new(limit: Duration) -> Self {
+        Self {
+            limit,
+            since: Instant::now(),
+            timer: Box::pin(sleep(limit)),
+        }
+    }
+
+    /// Something came.
+    pub(super) fn broken(&mut self) {
+        self.since = Instant::now();
+    }
+
+    /// Ready once the silence has lasted for its limit.
+    pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let over = self.since + self.limit;
+            if Instant::now() >= over {
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(over);
+        }
+        Poll::Pending
+    }
+}

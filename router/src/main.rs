@@ -1,0 +1,26 @@
+//! The `weir-router` binary: wiring, and nothing that could be tested without a process.
+
+use std::error::Error;
+
+use clap::Parser as _;
+use tokio::signal::unix::{SignalKind, signal};
+use weir_router::args::Args;
+use weir_router::{Router, log, source};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
+    log::init(args.log_format);
+    let updates = source::kubernetes::source(&args.namespace).await?;
+    let router = Router::bind(args.config()?).await?;
+    tracing::info!(listen = %router.listen_addr(), admin = %router.admin_addr(), "listening");
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    router.run(updates, shutdown).await?;
+    Ok(())
+}

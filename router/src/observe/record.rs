@@ -1,0 +1,159 @@
+//! One request as it is counted and logged. It ends exactly once: by its outcome, or, when nobody is left to
+//! wait for one, as cancelled. It never sees a body.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use tokio::time::Instant;
+use weir_table::FailureClass;
+
+use super::metrics::{Metrics, TargetLabels};
+use crate::state::Leaf;
+
+/// A request under way.
+#[derive(Debug)]
+pub(crate) struct Record {
+    metrics: Arc<Metrics>,
+    begun: Instant,
+    id: HeaderValue,
+    operation: &'static str,
+    key_source: Cow<'static, str>,
+    leaf: Option<Arc<Leaf>>,
+    attempts: u32,
+    committed: Option<Instant>,
+    ended: bool,
+}
+
+impl Record {
+    /// Begins the record of the request `id`.
+    pub(crate) fn begin(metrics: &Arc<Metrics>, id: HeaderValue, operation: &'static str) -> Self {
+        metrics.in_flight.inc();
+        Self {
+            metrics: metrics.clone(),
+            begun: Instant::now(),
+            id,
+            operation,
+            key_source: Cow::Borrowed("none"),
+            leaf: None,
+            attempts: 0,
+            committed: None,
+            ended: false,
+        }
+    }
+
+    /// When the request came.
+    pub(crate) fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// Where the key of the hash came from, such as `requesty.trace_id`.
+    pub(crate) fn keyed_by(&mut self, source: Cow<'static, str>) {
+        self.key_source = source;
+    }
+
+    /// A target is about to be asked.
+    pub(crate) fn asks(&mut self, leaf: &Arc<Leaf>) {
+        self.attempts += 1;
+        self.leaf = Some(leaf.clone());
+    }
+
+    /// The target last asked failed.
+    pub(crate) fn attempt_failed(&self, class: FailureClass) {
+        if let Some(leaf) = &self.leaf {
+            self.metrics
+                .failed_attempts
+                .get_or_create(&labels(leaf, class.as_str()))
+                .inc();
+        }
+    }
+
+    /// An answer is certain.
+    pub(crate) fn committed(&mut self) {
+        self.committed = Some(Instant::now());
+    }
+
+    /// How often a target was asked.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// An unreadable event was left out.
+    pub(crate) fn skipped_event(&self) {
+        self.metrics.skipped_events.inc();
+    }
+
+    /// The caller has the whole answer.
+    pub(crate) fn succeeded(mut self) {
+        match &self.leaf {
+            Some(leaf) => {
+                let metrics = &self.metrics;
+                leaf.served
+                    .get_or_init(|| metrics.requests.get_or_create_owned(&labels(leaf, "ok")))
+                    .inc();
+            }
+            None => self.count("ok"),
+        }
+        self.end("ok");
+    }
+
+    /// The caller has an error, or a stream that ended in one.
+    pub(crate) fn failed(mut self, class: FailureClass) {
+        self.count(class.as_str());
+        self.end(class.as_str());
+    }
+
+    fn count(&self, outcome: &'static str) {
+        let none = || TargetLabels {
+            namespace: String::new(),
+            policy: String::new(),
+            target: String::new(),
+            outcome,
+        };
+        let labels = self.leaf.as_ref().map_or_else(none, |leaf| labels(leaf, outcome));
+        self.metrics.requests.get_or_create(&labels).inc();
+    }
+
+    fn end(&mut self, outcome: &'static str) {
+        self.ended = true;
+        self.metrics.in_flight.dec();
+        let (policy, target) = self
+            .leaf
+            .as_ref()
+            .map_or(("", ""), |leaf| (&*leaf.path, &*leaf.label));
+        let committed = self
+            .committed
+            .map(|at| at.duration_since(self.begun).as_secs_f64());
+        tracing::info!(
+            target: "weir::access",
+            id = self.id.to_str().unwrap_or_default(),
+            operation = self.operation,
+            policy,
+            target,
+            key_source = &*self.key_source,
+            attempts = self.attempts,
+            outcome,
+            committed_seconds = committed,
+            seconds = self.begun.elapsed().as_secs_f64(),
+            "request"
+        );
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.count(FailureClass::Cancelled.as_str());
+            self.end(FailureClass::Cancelled.as_str());
+        }
+    }
+}
+
+fn labels(leaf: &Leaf, outcome: &'static str) -> TargetLabels {
+    TargetLabels {
+        namespace: leaf.namespace.to_string(),
+        policy: leaf.path.to_string(),
+        target: leaf.label.to_string(),
+        outcome,
+    }
+}

@@ -1,0 +1,123 @@
+//! A router from its sockets to its end: bound first, so that a process knows its ports before anything
+//! runs; then run until it is told to stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+
+use tokio::net::TcpListener;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admin;
+use crate::config::Config;
+use crate::forward::Pools;
+use crate::observe::Metrics;
+use crate::serve::{Drain, Hub, serve};
+use crate::source::Updates;
+use crate::state::{Assembler, Tables};
+
+/// A router that has its sockets and serves nothing yet.
+#[derive(Debug)]
+pub struct Router {
+    config: Config,
+    data: TcpListener,
+    admin: TcpListener,
+}
+
+/// Why a router could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// An address is taken, or is not this machine's.
+    #[error("cannot listen on {address}: {error}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// The system gives no thread.
+    #[error("cannot start the thread that takes tables in: {0}")]
+    Thread(io::Error),
+    /// The admin port's server failed.
+    #[error("the admin port failed: {0}")]
+    Admin(io::Error),
+}
+
+impl Router {
+    /// Opens the sockets of `config`.
+    pub async fn bind(config: Config) -> Result<Self, RunError> {
+        let data = listen(config.listen).await?;
+        let admin = listen(config.admin_listen).await?;
+        Ok(Self { config, data, admin })
+    }
+
+    /// Where callers connect; the port is a real one even if 0 was asked for.
+    pub fn listen_addr(&self) -> SocketAddr {
+        self.data.local_addr().unwrap_or(self.config.listen)
+    }
+
+    /// Where operators look.
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin.local_addr().unwrap_or(self.config.admin_listen)
+    }
+
+    /// Serves what `updates` report until `shutdown` ends; then drains, and returns when the last request
+    /// has been answered or the drain timeout has passed.
+    pub async fn run(self, updates: Updates, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+        let Self { config, data, admin } = self;
+        let tables = Arc::new(Tables::default());
+        let metrics = Arc::new(Metrics::new(&tables));
+        let assembler = Assembler::new(tables.clone(), metrics.clone(), Pools::default());
+        thread::Builder::new()
+            .name("weir-tables".to_owned())
+            .spawn(move || assembler.run(updates))
+            .map_err(RunError::Thread)?;
+        let hub = Arc::new(Hub {
+            tables,
+            metrics,
+            drain: Drain::default(),
+            default_namespace: config.default_namespace.clone(),
+            max_body_bytes: config.max_body_bytes,
+        });
+        let (connections, ended) = (TaskTracker::new(), CancellationToken::new());
+        let admin = tokio::spawn(admin::serve(
+            admin,
+            hub.clone(),
+            config.admin_token.clone(),
+            ended.clone(),
+        ));
+        let accepting = tokio::spawn(serve(data, hub.clone(), connections.clone()));
+        shutdown.await;
+        drain(&config, &hub, &connections).await;
+        accepting.abort();
+        ended.cancel();
+        match admin.await {
+            Ok(served) => served.map_err(RunError::Admin),
+            Err(error) => Err(RunError::Admin(io::Error::other(error))),
+        }
+    }
+}
+
+/// Stops being ready, then stops accepting, then waits for what runs.
+async fn drain(config: &Config, hub: &Hub, connections: &TaskTracker) {
+    tracing::info!(delay = ?config.drain_delay, timeout = ?config.drain_timeout, "draining");
+    hub.drain.announce();
+    sleep(config.drain_delay).await;
+    hub.drain.close();
+    connections.close();
+    if timeout(config.drain_timeout, connections.wait()).await.is_err() {
+        tracing::warn!(
+            connections = connections.len(),
+            "the drain timeout passed; what still runs is cut off"
+        );
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| RunError::Bind { address, error })
+}

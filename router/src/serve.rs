@@ -1,0 +1,32 @@
+//! The data port: hyper itself, one task per connection and none per request. It reads a request, asks the
+//! route, walks it, and writes the answer.
+
+mod drain;
+mod exchange;
+mod listener;
+mod models;
+mod request;
+mod respond;
+
+pub(crate) use drain::Drain;
+pub(crate) use listener::serve;
+
+use std::sync::Arc;
+
+use crate::observe::Metrics;
+use crate::state::Tables;
+
+/// What every request is served with.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    /// The tables.
+    pub(crate) tables: Arc<Tables>,
+    /// The metrics.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Whether the router is about to end.
+    pub(crate) drain: Drain,
+    /// The namespace of callers without a key.
+    pub(crate) default_namespace: String,
+    /// The largest body that is read.
+    pub(crate) max_body_bytes: usize,
+}

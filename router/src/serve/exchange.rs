@@ -1,0 +1,183 @@
+//! One request from its head to its answer. The order of the steps is here and nowhere else.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use http::{HeaderValue, Method, Request, Response};
+use hyper::body::Incoming;
+use tokio::time::{Instant, sleep_until};
+use weir_table::FailureClass;
+
+use super::respond::{self, Again, Trail};
+use super::{Hub, models, request};
+use crate::body::Prompt;
+use crate::clock;
+use crate::error::Failure;
+use crate::forward::{Accepted, Order, Outgoing, attempt};
+use crate::key::Keys;
+use crate::observe::Record;
+use crate::operation::Operation;
+use crate::route::{Caller, Route, find};
+use crate::state::Leaf;
+use crate::walk::{Moment, Step, Terms, Try, Walk};
+
+/// Answers one request.
+pub(super) async fn answer(hub: &Arc<Hub>, request: Request<Incoming>) -> Response<Outgoing> {
+    let path = models::decoded(request.uri().path());
+    let operation = match (request.method(), path.as_deref()) {
+        (&Method::POST, Some("/v1/chat/completions")) => Some(Operation::ChatCompletions),
+        (&Method::POST, Some("/v1/embeddings")) => Some(Operation::Embeddings),
+        _ => None,
+    };
+    let id = request_id();
+    let mut response = match operation {
+        Some(operation) => routed(hub, operation, request, &id).await,
+        None => models::answer(hub, request.method(), path.as_deref(), header(&id)),
+    };
+    if hub.drain.is_announced() {
+        respond::close(&mut response);
+    }
+    response
+}
+
+async fn routed(
+    hub: &Arc<Hub>,
+    operation: Operation,
+    request: Request<Incoming>,
+    id: &str,
+) -> Response<Outgoing> {
+    let record = Record::begin(&hub.metrics, header(id), operation.path());
+    let (head, body) = request.into_parts();
+    let found = async {
+        let bytes = request::read(&head.headers, body, hub.max_body_bytes).await?;
+        let prompt = Prompt::read(bytes)?;
+        let caller = Caller {
+            namespace: &hub.default_namespace,
+        };
+        let route = find(&hub.tables.load(), caller, operation, &prompt.model()?)?;
+        Ok((prompt, route))
+    };
+    match found.await {
+        Ok((prompt, route)) => {
+            let order = Order {
+                operation,
+                prompt: &prompt,
+                headers: &head.headers,
+            };
+            run(&route, order, record, id).await
+        }
+        Err(failure) => {
+            let mut response = respond::error(&failure, Again::AsUsual);
+            respond::sign(&mut response, header(id), Trail::default());
+            record.failed(failure.class);
+            response
+        }
+    }
+}
+
+/// Asks targets until one answers or the walk is over.
+async fn run(route: &Route, order: Order<'_>, mut record: Record, id: &str) -> Response<Outgoing> {
+    let mut walk = Walk::new(terms(order, record.begun(), id));
+    let mut step = match route {
+        Route::Policy(tree) => walk.begin(tree.root()),
+        Route::Direct(leaf, _) => walk.direct(leaf),
+    };
+    if let Some(source) = walk.take_key_source() {
+        record.keyed_by(source);
+    }
+    let mut last: Option<&Arc<Leaf>> = None;
+    loop {
+        match step {
+            Step::Over(failure) => {
+                let again = if walk.went_through_chain() {
+                    Again::No
+                } else {
+                    Again::AsUsual
+                };
+                let mut response = respond::error(&failure, again);
+                respond::sign(&mut response, header(id), trail(route, last, &record));
+                record.failed(failure.class);
+                return response;
+            }
+            Step::Try(next) => {
+                last = Some(next.leaf);
+                match ask(next, order, &mut record).await {
+                    Ok(accepted) => {
+                        let mut response = respond::answer(accepted);
+                        respond::sign(&mut response, header(id), trail(route, last, &record));
+                        response.body_mut().observe(record);
+                        return response;
+                    }
+                    Err(failure) => {
+                        record.attempt_failed(failure.class);
+                        step = walk.failed(
+                            failure,
+                            Moment {
+                                now: Instant::now(),
+                                jitter: rand::random(),
+                            },
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn ask(next: Try<'_>, order: Order<'_>, record: &mut Record) -> Result<Accepted, Failure> {
+    if next.not_before > Instant::now() {
+        sleep_until(next.not_before).await;
+    }
+    record.asks(next.leaf);
+    let accepted = attempt(next.leaf, order, next.patience, next.deadline).await?;
+    record.committed();
+    Ok(accepted)
+}
+
+fn terms<'a>(order: Order<'a>, begun: Instant, id: &'a str) -> Terms<'a> {
+    let Order {
+        operation,
+        prompt,
+        headers,
+    } = order;
+    let streamed = prompt.stream() && operation == Operation::ChatCompletions;
+    Terms {
+        begun,
+        patience: clock::patience(headers),
+        silence: if streamed {
+            FailureClass::FirstTokenTimeout
+        } else {
+            FailureClass::Timeout
+        },
+        keys: Keys {
+            prompt,
+            headers,
+            request_id: id,
+        },
+    }
+}
+
+fn trail<'a>(route: &'a Route, last: Option<&'a Arc<Leaf>>, record: &Record) -> Trail<'a> {
+    let (policy, table) = match route {
+        Route::Policy(tree) => (Some(&tree.name), &tree.stamp),
+        Route::Direct(_, stamp) => (None, stamp),
+    };
+    Trail {
+        policy,
+        table: Some(table),
+        leaf: last.map(|leaf| &**leaf),
+        attempts: record.attempts(),
+    }
+}
+
+/// An id of this router's own making; a caller's is never taken over.
+fn request_id() -> String {
+    let mut id = String::with_capacity(36);
+    // Writing to a string does not fail.
+    let _ok = write!(id, "req_{:032x}", rand::random::<u128>());
+    id
+}
+
+fn header(id: &str) -> HeaderValue {
+    HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static(""))
+}

@@ -1,0 +1,300 @@
+//! Tables and credentials from the API server: the only module that has a client. It watches the tables'
+//! `ConfigMap`s by their label and each gathered Secret by its name, because that is all that the router is
+//! allowed to read. What it had before is kept while the API server is away.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::{Stream, TryStreamExt as _};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret as SecretObject};
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client, ResourceExt as _};
+use weir_table::codec::{GZIP_KEY, PLAIN_KEY, Stored};
+use weir_table::credential::{secret_name, shards};
+use weir_table::{CredentialId, Scope};
+
+use super::{Reporter, Update, Updates, channel};
+use crate::secret::Secret;
+
+/// The label by which the operator marks tables: `cluster` or `namespace`.
+const TABLE_LABEL: &str = "weir.dev/table";
+
+/// The label, or annotation, with the namespace that a table is of.
+const NAMESPACE_LABEL: &str = "weir.dev/namespace";
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+#[error("no way to the API server: {0}; run in a pod with a service account, or set KUBECONFIG")]
+pub struct NoClient(#[from] kube::Error);
+
+/// Watches what the operator publishes in `namespace`, with the client that the environment gives.
+pub async fn source(namespace: &str) -> Result<Updates, NoClient> {
+    Ok(source_with(&Client::try_default().await?, namespace))
+}
+
+/// Watches what the operator publishes in `namespace`. Ends when the updates are no longer read.
+pub fn source_with(client: &Client, namespace: &str) -> Updates {
+    let (reporter, updates) = channel();
+    let start = Start(Arc::new(AtomicUsize::new(1 + shards().count())));
+    let tables = Tables {
+        known: BTreeSet::new(),
+        listed: BTreeMap::new(),
+    };
+    let config = watcher::Config::default().labels(TABLE_LABEL);
+    let events = watcher(Api::<ConfigMap>::namespaced(client.clone(), namespace), config);
+    tokio::spawn(follow(events, tables, reporter.clone(), start.clone()));
+    for shard in shards() {
+        let config = watcher::Config::default().fields(&format!("metadata.name={}", secret_name(shard)));
+        let events = watcher(Api::<SecretObject>::namespaced(client.clone(), namespace), config);
+        tokio::spawn(follow(
+            events,
+            Shard { shard, listed: None },
+            reporter.clone(),
+            start.clone(),
+        ));
+    }
+    updates
+}
+
+/// Counts the watches that have not listed yet.
+#[derive(Debug, Clone)]
+struct Start(Arc<AtomicUsize>);
+
+impl Start {
+    /// Notes that one more watch has listed; whether it was the last.
+    fn done(&self) -> bool {
+        self.0.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+}
+
+/// Turns the events of one watch into updates.
+trait Reader<K> {
+    /// What `event` means, in order.
+    fn read(&mut self, event: Event<K>) -> Vec<Update>;
+}
+
+/// Follows one watch for as long as somebody reads the updates.
+async fn follow<K>(
+    events: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send,
+    mut reader: impl Reader<K>,
+    reporter: Reporter,
+    start: Start,
+) {
+    let mut events = pin!(events.default_backoff());
+    let mut started = false;
+    loop {
+        let event = match events.try_next().await {
+            Ok(Some(event)) => event,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(%error, "a watch failed and is tried again; what was read before still serves");
+                continue;
+            }
+        };
+        let listed = matches!(event, Event::InitDone);
+        let mut updates = reader.read(event);
+        if listed && !started {
+            started = true;
+            updates.extend(start.done().then_some(Update::Listed));
+        }
+        for update in updates {
+            if reporter.send(update).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The watch of the tables. A list is reported once it is whole, with what is no longer in it.
+#[derive(Debug)]
+struct Tables {
+    known: BTreeSet<Scope>,
+    listed: BTreeMap<Scope, Result<Stored, String>>,
+}
+
+impl Reader<ConfigMap> for Tables {
+    fn read(&mut self, event: Event<ConfigMap>) -> Vec<Update> {
+        match event {
+            Event::Init => self.listed.clear(),
+            Event::InitApply(object) => self
+                .listed
+                .extend(scope(&object).map(|scope| (scope, stored(object)))),
+            Event::InitDone => return self.whole_list(),
+            Event::Apply(object) => {
+                let Some(scope) = scope(&object) else {
+                    return Vec::new();
+                };
+                self.known.insert(scope.clone());
+                return vec![Update::Table {
+                    scope,
+                    stored: stored(object),
+                }];
+            }
+            Event::Delete(object) => {
+                let Some(scope) = scope(&object) else {
+                    return Vec::new();
+                };
+                self.known.remove(&scope);
+                return vec![Update::Gone(scope)];
+            }
+        }
+        Vec::new()
+    }
+}
+
+impl Tables {
+    fn whole_list(&mut self) -> Vec<Update> {
+        let listed = std::mem::take(&mut self.listed);
+        let now: BTreeSet<Scope> = listed.keys().cloned().collect();
+        let gone: Vec<Scope> = self.known.difference(&now).cloned().collect();
+        self.known = now;
+        let tables = listed
+            .into_iter()
+            .map(|(scope, stored)| Update::Table { scope, stored });
+        tables.chain(gone.into_iter().map(Update::Gone)).collect()
+    }
+}
+
+/// Whose table `object` is, by its labels; `None` if they do not say.
+fn scope(object: &ConfigMap) -> Option<Scope> {
+    match object.labels().get(TABLE_LABEL).map(String::as_str) {
+        Some("cluster") => Some(Scope::Cluster),
+        Some("namespace") => {
+            let name = object
+                .labels()
+                .get(NAMESPACE_LABEL)
+                .or_else(|| object.annotations().get(NAMESPACE_LABEL))?;
+            Some(Scope::Namespace(name.clone()))
+        }
+        _ => None,
+    }
+}
+
+fn stored(object: ConfigMap) -> Result<Stored, String> {
+    let plain = object.data.and_then(|mut data| data.remove(PLAIN_KEY));
+    let packed = object.binary_data.and_then(|mut data| data.remove(GZIP_KEY));
+    match (plain, packed) {
+        (Some(plain), _) => Ok(Stored::Plain(plain)),
+        (None, Some(packed)) => Ok(Stored::Gzip(packed.0)),
+        (None, None) => Err(format!(
+            "the ConfigMap has neither data[{PLAIN_KEY}] nor binaryData[{GZIP_KEY}]"
+        )),
+    }
+}
+
+/// The watch of one gathered Secret.
+#[derive(Debug)]
+struct Shard {
+    shard: char,
+    listed: Option<BTreeMap<CredentialId, Secret>>,
+}
+
+impl Reader<SecretObject> for Shard {
+    fn read(&mut self, event: Event<SecretObject>) -> Vec<Update> {
+        let values = match event {
+            Event::Init => {
+                self.listed = None;
+                None
+            }
+            Event::InitApply(object) => {
+                self.listed = Some(values(object));
+                None
+            }
+            Event::InitDone => self.listed.take(),
+            Event::Apply(object) => Some(values(object)),
+            // The operator empties a Secret and never deletes one. What was held is kept.
+            Event::Delete(_) => {
+                tracing::warn!(
+                    secret = secret_name(self.shard),
+                    "was deleted; its values are kept"
+                );
+                None
+            }
+        };
+        values
+            .into_iter()
+            .map(|values| Update::Credentials {
+                shard: self.shard,
+                values,
+            })
+            .collect()
+    }
+}
+
+fn values(object: SecretObject) -> BTreeMap<CredentialId, Secret> {
+    let data = object.data.unwrap_or_default().into_iter();
+    data.filter_map(|(id, value)| Some((CredentialId::try_from(id).ok()?, Secret::new(value.0))))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use k8s_openapi::ByteString;
+    use k8s_openapi::api::core::v1::{ConfigMap, Secret as SecretObject};
+    use kube::runtime::watcher::Event;
+    use weir_table::codec::PLAIN_KEY;
+    use weir_table::{CredentialId, Scope};
+
+    use super::{NAMESPACE_LABEL, Reader as _, Shard, TABLE_LABEL, Tables};
+    use crate::source::Update;
+
+    fn table(namespace: &str) -> ConfigMap {
+        let mut object = ConfigMap::default();
+        let labels = [(TABLE_LABEL, "namespace"), (NAMESPACE_LABEL, namespace)];
+        object.metadata.labels = Some(labels.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
+        object.data = Some(BTreeMap::from([(PLAIN_KEY.to_owned(), "{}".to_owned())]));
+        object
+    }
+
+    fn said(updates: Vec<Update>) -> Vec<String> {
+        let word = |update| match update {
+            Update::Table {
+                scope: Scope::Namespace(name),
+                ..
+            } => format!("table {name}"),
+            Update::Gone(Scope::Namespace(name)) => format!("gone {name}"),
+            other => format!("{other:?}"),
+        };
+        updates.into_iter().map(word).collect()
+    }
+
+    #[test]
+    fn a_list_is_reported_when_it_is_whole_with_what_left_it() {
+        let mut tables = Tables {
+            known: [Scope::Namespace("old".to_owned())].into(),
+            listed: BTreeMap::new(),
+        };
+        assert!(tables.read(Event::Init).is_empty());
+        assert!(tables.read(Event::InitApply(table("a"))).is_empty());
+        assert_eq!(said(tables.read(Event::InitDone)), ["table a", "gone old"]);
+        assert_eq!(said(tables.read(Event::Delete(table("a")))), ["gone a"]);
+    }
+
+    #[test]
+    fn a_deleted_secret_takes_no_credential_away() {
+        let id = CredentialId::of_secret_key("ns", "name", "key");
+        let value = BTreeMap::from([
+            (id.as_str().to_owned(), ByteString(b"sk".to_vec())),
+            ("x".to_owned(), ByteString(vec![])),
+        ]);
+        let object = SecretObject {
+            data: Some(value),
+            ..SecretObject::default()
+        };
+        let mut shard = Shard {
+            shard: 'a',
+            listed: None,
+        };
+        assert!(shard.read(Event::Delete(object.clone())).is_empty());
+        let updates = shard.read(Event::Apply(object));
+        let [Update::Credentials { shard: 'a', values }] = &updates[..] else {
+            panic!("{updates:?}")
+        };
+        assert_eq!(values.keys().collect::<Vec<_>>(), [&id]);
+    }
+}

@@ -1,0 +1,34 @@
+//! The tables that are being served. Two halves that share one atomic pointer: [`Assembler`] turns what a
+//! source reports into snapshots, on a thread of its own; [`Tables`] hands the latest one to requests.
+//! Neither opens a socket or reads a file.
+
+mod assemble;
+mod credentials;
+mod direct;
+mod prepare;
+mod snapshot;
+mod target;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+pub(crate) use assemble::Assembler;
+pub(crate) use snapshot::{Report, Served, Snapshot, TableState};
+pub(crate) use target::{Below, Endpoint, Leaf, Limits, Place, Reach, Tree};
+
+/// The snapshot in force.
+#[derive(Debug, Default)]
+pub(crate) struct Tables(ArcSwap<Snapshot>);
+
+impl Tables {
+    /// The snapshot in force; to be asked once per request.
+    pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Snapshot>> {
+        self.0.load()
+    }
+
+    /// Puts the next snapshot in force. Requests under way keep what they hold.
+    fn swap(&self, next: Snapshot) {
+        self.0.store(Arc::new(next));
+    }
+}

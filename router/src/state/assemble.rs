@@ -1,0 +1,278 @@
+//! Decides what is served: each reported table is decoded, checked, held back until its credentials are
+//! there, made ready and swapped in. A table that fails on the way changes nothing but its report.
+//!
+//! It runs on a thread of its own and only computes, so that a large table delays no request.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use weir_table::check::check;
+use weir_table::codec::{self, Stored};
+use weir_table::{Checked, CredentialId, Digest, Scope};
+
+use super::Tables;
+use super::credentials::Credentials;
+use super::prepare::prepare;
+use super::snapshot::{Report, Served, Snapshot, TableState};
+use crate::forward::Pools;
+use crate::observe::Metrics;
+use crate::secret::Secret;
+use crate::source::{Update, Updates};
+
+/// The most updates that one swap takes in.
+const BATCH: usize = 4_096;
+
+/// Everything known of all scopes, good or not.
+#[derive(Debug)]
+pub(crate) struct Assembler {
+    tables: Arc<Tables>,
+    metrics: Arc<Metrics>,
+    pools: Pools,
+    credentials: Credentials,
+    scopes: BTreeMap<Scope, Entry>,
+    listed: bool,
+}
+
+/// One scope.
+#[derive(Debug)]
+struct Entry {
+    /// The newest good table: the one that is served, or waits for its credentials.
+    newest: Option<Good>,
+    /// What is served now.
+    served: Option<Arc<Served>>,
+    /// What became of the newest table, good or not.
+    state: TableState,
+}
+
+/// A table that may be served.
+#[derive(Debug, Clone)]
+struct Good {
+    table: Checked,
+    digest: Digest,
+    needs: BTreeSet<CredentialId>,
+}
+
+impl Good {
+    fn new(table: Checked, digest: Digest) -> Self {
+        let needs = table.table().credentials().into_iter().cloned().collect();
+        Self { table, digest, needs }
+    }
+
+    fn is_empty(&self) -> bool {
+        let table = self.table.table();
+        table.policies.is_empty() && table.providers.is_empty()
+    }
+}
+
+impl Assembler {
+    /// An assembler that knows nothing yet, and puts its snapshots into `tables`.
+    pub(crate) fn new(tables: Arc<Tables>, metrics: Arc<Metrics>, pools: Pools) -> Self {
+        let credentials = Credentials::default();
+        Self {
+            tables,
+            metrics,
+            pools,
+            credentials,
+            scopes: BTreeMap::new(),
+            listed: false,
+        }
+    }
+
+    /// Takes in updates until their source ends. Blocks; to be run on a thread of its own.
+    pub(crate) fn run(mut self, updates: Updates) {
+        let Updates(mut updates) = updates;
+        let mut batch = Vec::new();
+        while updates.blocking_recv_many(&mut batch, BATCH) > 0 {
+            batch.drain(..).for_each(|update| self.take_in(update));
+            self.publish();
+        }
+    }
+
+    /// Takes in one update; [`Assembler::publish`] makes it seen.
+    pub(crate) fn take_in(&mut self, update: Update) {
+        match update {
+            Update::Table { scope, stored } => match read(&scope, stored) {
+                Ok(good) => self.accept(scope, good),
+                Err(why) => self.reject(scope, why),
+            },
+            Update::Gone(scope) => self.gone(&scope),
+            Update::Credentials { shard, values } => {
+                let changed = self.credentials.replace(shard, values);
+                self.refresh(&changed);
+            }
+            Update::Listed => self.listed = true,
+            Update::Everything { tables, credentials } => self.everything(tables, credentials),
+        }
+    }
+
+    /// Puts what is known now in force.
+    pub(crate) fn publish(&self) {
+        let mut next = Snapshot {
+            listed: self.listed,
+            ..Snapshot::default()
+        };
+        for (scope, entry) in &self.scopes {
+            let Entry {
+                newest: _,
+                served,
+                state,
+            } = entry;
+            let (served, state) = (served.clone(), state.clone());
+            match scope {
+                Scope::Cluster => next.cluster.clone_from(&served),
+                Scope::Namespace(name) => drop(next.namespaces.insert(name.clone(), served.clone())),
+            }
+            next.reports.push(Report {
+                scope: scope.clone(),
+                state,
+                served,
+            });
+        }
+        self.tables.swap(next);
+        self.metrics.table_swaps.inc();
+    }
+
+    fn accept(&mut self, scope: Scope, good: Good) {
+        let mut entry = self.scopes.remove(&scope).unwrap_or_else(Entry::unseen);
+        let already = entry
+            .served
+            .as_ref()
+            .is_some_and(|served| served.digest == good.digest);
+        if already
+            && entry
+                .newest
+                .as_ref()
+                .is_some_and(|newest| newest.digest == good.digest)
+        {
+            entry.state = TableState::Serving;
+        } else {
+            entry.newest = Some(good);
+            self.promote(&mut entry);
+        }
+        self.scopes.insert(scope, entry);
+    }
+
+    /// Serves an entry's newest table if every credential that it names is held.
+    fn promote(&self, entry: &mut Entry) {
+        let Some(newest) = entry.newest.clone() else {
+            return;
+        };
+        let missing: Vec<&str> = newest
+            .needs
+            .iter()
+            .filter(|id| self.credentials.get(id).is_none())
+            .map(CredentialId::as_str)
+            .collect();
+        if missing.is_empty() {
+            let Good {
+                table,
+                digest,
+                needs: _,
+            } = newest;
+            entry.served = Some(Arc::new(prepare(table, digest, &self.credentials, &self.pools)));
+            entry.state = TableState::Serving;
+        } else {
+            entry.state = TableState::Waiting(format!("waits for credentials {}", missing.join(", ")));
+        }
+    }
+
+    fn reject(&mut self, scope: Scope, why: String) {
+        tracing::warn!(scope = ?scope, why, "a table was rejected; the last good one still serves");
+        self.metrics.table_rejects.inc();
+        self.scopes.entry(scope).or_insert_with(Entry::unseen).state = TableState::Rejected(why);
+    }
+
+    fn gone(&mut self, scope: &Scope) {
+        let Some(entry) = self.scopes.get_mut(scope) else {
+            return;
+        };
+        let emptied = entry.newest.as_ref().is_none_or(Good::is_empty);
+        if entry.served.is_none() || (emptied && *scope != Scope::Cluster) {
+            self.scopes.remove(scope);
+        } else {
+            tracing::warn!(scope = ?scope, "a table was deleted before it was emptied; the last one still serves");
+            entry.state = TableState::Orphaned;
+        }
+    }
+
+    /// Prepares anew what names one of the `changed` credentials. A credential that went away leaves what
+    /// is served as it is: the operator takes it out of the table first, where that is what is meant.
+    fn refresh(&mut self, changed: &[CredentialId]) {
+        let mut scopes = std::mem::take(&mut self.scopes);
+        for entry in scopes.values_mut() {
+            let affected = entry
+                .newest
+                .as_ref()
+                .is_some_and(|newest| changed.iter().any(|id| newest.needs.contains(id)));
+            let spoilt = matches!(entry.state, TableState::Rejected(_) | TableState::Orphaned);
+            let before = entry.state.clone();
+            if affected {
+                self.promote(entry);
+            }
+            if spoilt {
+                entry.state = before;
+            }
+        }
+        self.scopes = scopes;
+    }
+
+    fn everything(&mut self, tables: Vec<Checked>, credentials: BTreeMap<CredentialId, Secret>) {
+        let mut shards: BTreeMap<char, BTreeMap<CredentialId, Secret>> = weir_table::credential::shards()
+            .map(|shard| (shard, BTreeMap::new()))
+            .collect();
+        for (id, value) in credentials {
+            shards.entry(id.shard()).or_default().insert(id, value);
+        }
+        let goods: BTreeMap<Scope, Good> = tables
+            .into_iter()
+            .map(|table| {
+                let digest = codec::encode(table.table()).digest;
+                (table.table().scope.clone(), Good::new(table, digest))
+            })
+            .collect();
+        self.scopes.retain(|scope, _| goods.contains_key(scope));
+        let changed: Vec<CredentialId> = shards
+            .into_iter()
+            .flat_map(|(shard, values)| self.credentials.replace(shard, values))
+            .collect();
+        for (scope, good) in goods {
+            self.accept(scope, good);
+        }
+        self.refresh(&changed);
+        self.listed = true;
+    }
+}
+
+impl Entry {
+    /// A scope of which nothing has been seen.
+    fn unseen() -> Self {
+        Self {
+            newest: None,
+            served: None,
+            state: TableState::Waiting("has not been read yet".to_owned()),
+        }
+    }
+}
+
+/// Decodes and checks a scope's document.
+fn read(scope: &Scope, stored: Result<Stored, String>) -> Result<Good, String> {
+    let (table, digest) = codec::load(&stored?).map_err(|error| error.to_string())?;
+    if table.scope != *scope {
+        return Err(format!(
+            "the table is of {:?}, but is labelled as of {scope:?}",
+            table.scope
+        ));
+    }
+    let checked = check(table).map_err(|violations| {
+        let texts: Vec<String> = violations.iter().take(10).map(ToString::to_string).collect();
+        format!(
+            "the table breaks {} rules: {}",
+            violations.len(),
+            texts.join("; ")
+        )
+    })?;
+    Ok(Good::new(checked, digest))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! Models that are called by `<provider>/<model>[@region]` without a policy.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use http::HeaderValue;
+use weir_table::{DirectModel, FailureClass, ModelKind, Timeouts};
+
+use super::target::{Leaf, Limits, Pace, Reach};
+use crate::body::quote;
+use crate::error::Failure;
+
+/// A provider that callers may name.
+#[derive(Debug)]
+pub(crate) struct Direct {
+    /// Its name.
+    pub(crate) name: String,
+    /// The namespace of its table; empty for the cluster's.
+    pub(crate) namespace: Arc<str>,
+    /// Namespaces that may use it; `None` means all.
+    pub(crate) allowed: Option<BTreeSet<String>>,
+    /// What is known of its models.
+    pub(crate) models: BTreeMap<String, DirectModel>,
+    /// Its times.
+    pub(crate) timeouts: Timeouts,
+    /// How it is reached where no region is named.
+    pub(crate) home: Reach,
+    /// How it is reached in each region that it or the catalogue knows.
+    pub(crate) regions: BTreeMap<String, Reach>,
+}
+
+/// `<model>[@region]`, told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Named<'a> {
+    model: &'a str,
+    region: Option<&'a str>,
+}
+
+impl Direct {
+    /// Whether callers of `namespace` may name it.
+    pub(crate) fn allows(&self, namespace: &str) -> bool {
+        self.allowed
+            .as_ref()
+            .is_none_or(|allowed| allowed.contains(namespace))
+    }
+
+    /// What `rest`, the text behind the provider's name, is for.
+    pub(crate) fn kind(&self, rest: &str) -> ModelKind {
+        self.models
+            .get(self.named(rest).model)
+            .map_or(ModelKind::Unknown, |model| model.kind)
+    }
+
+    /// The target that `rest` names.
+    pub(crate) fn leaf(&self, rest: &str) -> Result<Leaf, Failure> {
+        let named = self.named(rest);
+        let known = self.models.get(named.model);
+        let reach = named
+            .region
+            .and_then(|region| self.regions.get(region))
+            .unwrap_or(&self.home);
+        let text = format!("{}/{rest}", self.name);
+        let model_header = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| unspeakable())?;
+        Ok(Leaf {
+            namespace: self.namespace.clone(),
+            path: Arc::from(""),
+            label: Arc::from(if known.is_some() {
+                text
+            } else {
+                format!("{}/*", self.name)
+            }),
+            path_header: None,
+            model_header,
+            upstream: Bytes::from(quote(upstream(known, named))),
+            context_window: None,
+            limits: Limits::resolve(
+                Timeouts::default(),
+                self.timeouts,
+                Pace::of(known.is_some_and(|model| model.reasoning)),
+            ),
+            reach: reach.clone(),
+            served: OnceLock::new(),
+        })
+    }
+
+    /// An `@x` is a region only if the provider or the catalogue knows it; many names have an `@`.
+    fn named<'a>(&self, rest: &'a str) -> Named<'a> {
+        let whole = Named {
+            model: rest,
+            region: None,
+        };
+        if self.models.contains_key(rest) {
+            return whole;
+        }
+        match rest.rsplit_once('@') {
+            Some((model, region)) if self.regions.contains_key(region) => Named {
+                model,
+                region: Some(region),
+            },
+            _ => whole,
+        }
+    }
+}
+
+/// The provider's own name for a model: in the region, else anywhere, else as the caller wrote it.
+fn upstream<'a>(known: Option<&'a DirectModel>, named: Named<'a>) -> &'a str {
+    let by_region = known.map(|model| &model.upstream);
+    let own = by_region.and_then(|names| {
+        names
+            .get(named.region.unwrap_or_default())
+            .or_else(|| names.get(""))
+    });
+    own.map_or(named.model, String::as_str)
+}
+
+fn unspeakable() -> Failure {
+    let mut failure = Failure::invalid("model", "a model's name must not have control characters in it");
+    failure.class = FailureClass::PolicyNotFound;
+    failure
+}

@@ -1,0 +1,303 @@
+//! Turns a checked table into what requests are served from. Pure but for the registry of connection
+//! pools: it opens nothing and waits for nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use http::{HeaderValue, Uri};
+use weir_table::{
+    BaseUrl, Checked, Credential, CredentialId, Dialect, Digest, FailureClass, Model, Node, Owner, Policy,
+    Provider, ProviderEntry, Scope, Table, Timeouts,
+};
+
+use super::credentials::Credentials;
+use super::direct::Direct;
+use super::snapshot::Served;
+use super::target::{Below, Endpoint, Leaf, Limits, Pace, Reach, Tree};
+use crate::body::quote;
+use crate::error::Failure;
+use crate::forward::Pools;
+use crate::operation::Operation;
+
+/// Makes `table` ready for requests. Every credential that it names must be held.
+pub(crate) fn prepare(table: Checked, digest: Digest, credentials: &Credentials, pools: &Pools) -> Served {
+    let Table {
+        scope,
+        policies,
+        providers,
+        missing,
+    } = table.into_inner();
+    let namespace: Arc<str> = match &scope {
+        Scope::Cluster => Arc::from(""),
+        Scope::Namespace(name) => Arc::from(name.as_str()),
+    };
+    let stamp = header(digest.short());
+    let mut workshop = Workshop {
+        namespace,
+        providers: &providers,
+        missing: &missing,
+        credentials,
+        pools,
+        reached: BTreeMap::new(),
+    };
+    let policies = policies
+        .into_iter()
+        .map(|(name, policy)| {
+            let tree = workshop.tree(&name, policy, &stamp);
+            (name, Arc::new(tree))
+        })
+        .collect();
+    let owner = if scope == Scope::Cluster {
+        Owner::Cluster
+    } else {
+        Owner::Namespace
+    };
+    let providers = workshop.directs(owner);
+    Served {
+        digest,
+        stamp,
+        policies,
+        providers,
+    }
+}
+
+/// What is known while one table is prepared.
+struct Workshop<'a> {
+    namespace: Arc<str>,
+    providers: &'a BTreeMap<String, ProviderEntry>,
+    /// Credentials whose Secret or key is gone, whatever the router still holds of them.
+    missing: &'a BTreeSet<CredentialId>,
+    credentials: &'a Credentials,
+    pools: &'a Pools,
+    /// The endpoints made so far: by provider, region and credential.
+    reached: BTreeMap<(String, Option<String>, Credential), Reach>,
+}
+
+/// What a leaf takes from the nodes above it.
+struct Above<'a> {
+    path: &'a str,
+    timeouts: Timeouts,
+}
+
+impl Workshop<'_> {
+    fn tree(&mut self, name: &str, policy: Policy, stamp: &HeaderValue) -> Tree {
+        let above = Above {
+            path: "",
+            timeouts: Timeouts::default(),
+        };
+        let below = self.below(&policy.root, &above);
+        Tree::new(policy, below, header(name), stamp.clone())
+    }
+
+    fn below(&mut self, node: &Node, above: &Above<'_>) -> Below {
+        match node {
+            Node::Model(model) => Below::Leaf(Arc::new(self.leaf(model, above))),
+            Node::Split(split) => {
+                let path = join(above.path, &split.policy);
+                let above = Above {
+                    path: &path,
+                    timeouts: Timeouts::default(),
+                };
+                Below::Nodes(
+                    split
+                        .targets
+                        .iter()
+                        .map(|target| self.below(&target.node, &above))
+                        .collect(),
+                )
+            }
+            Node::Chain(chain) => {
+                let path = join(above.path, &chain.policy);
+                let rung = |rung: &weir_table::Rung| {
+                    self.below(
+                        &rung.node,
+                        &Above {
+                            path: &path,
+                            timeouts: rung.timeouts,
+                        },
+                    )
+                };
+                Below::Nodes(chain.rungs.iter().map(rung).collect())
+            }
+        }
+    }
+
+    fn leaf(&mut self, model: &Model, above: &Above<'_>) -> Leaf {
+        let (reach, timeouts) = match self.providers.get(&model.provider) {
+            Some(ProviderEntry::Live(provider)) => {
+                let reach = self.reach(
+                    &model.provider,
+                    provider,
+                    model.region.as_deref(),
+                    model.credential.as_ref(),
+                );
+                (reach, provider.timeouts)
+            }
+            _ => (provider_gone(&model.provider), Timeouts::default()),
+        };
+        Leaf {
+            namespace: self.namespace.clone(),
+            path: Arc::from(above.path),
+            label: Arc::from(model.model.as_str()),
+            path_header: Some(header(above.path)),
+            model_header: header(&model.model),
+            upstream: Bytes::from(quote(&model.upstream)),
+            context_window: model.context_window,
+            limits: Limits::resolve(above.timeouts, timeouts, Pace::of(model.reasoning)),
+            reach,
+            served: OnceLock::new(),
+        }
+    }
+
+    fn directs(&mut self, owner: Owner) -> BTreeMap<String, Direct> {
+        let providers = self.providers;
+        let live = providers.iter().filter_map(|(name, entry)| match entry {
+            ProviderEntry::Live(provider) if provider.owner == owner => Some((name, provider)),
+            _ => None,
+        });
+        live.map(|(name, provider)| (name.clone(), self.direct(name, provider)))
+            .collect()
+    }
+
+    fn direct(&mut self, name: &str, provider: &Provider) -> Direct {
+        let known = provider.models.values().flat_map(|model| model.upstream.keys());
+        let regions: BTreeSet<&String> = known
+            .filter(|region| !region.is_empty())
+            .chain(&provider.region)
+            .collect();
+        let regions = regions
+            .into_iter()
+            .map(|region| (region.clone(), self.reach(name, provider, Some(region), None)))
+            .collect();
+        Direct {
+            name: name.to_owned(),
+            namespace: self.namespace.clone(),
+            allowed: provider.allowed_namespaces.clone(),
+            models: provider.models.clone(),
+            timeouts: provider.timeouts,
+            home: self.reach(name, provider, None, None),
+            regions,
+        }
+    }
+
+    /// The endpoint of a provider in a region with a credential, made once per table.
+    fn reach(
+        &mut self,
+        name: &str,
+        provider: &Provider,
+        region: Option<&str>,
+        own: Option<&Credential>,
+    ) -> Reach {
+        let region = region
+            .or(provider.region.as_deref())
+            .filter(|_| provider.base_url.wants_region());
+        let credential = own.unwrap_or(&provider.credential);
+        let key = (name.to_owned(), region.map(str::to_owned), credential.clone());
+        if let Some(reach) = self.reached.get(&key) {
+            return reach.clone();
+        }
+        let reach = match self.endpoint(name, provider, region, credential) {
+            Ok(endpoint) => Reach::Live(Arc::new(endpoint)),
+            Err(failure) => Reach::Barred(Box::new(failure)),
+        };
+        self.reached.insert(key, reach.clone());
+        reach
+    }
+
+    fn endpoint(
+        &self,
+        name: &str,
+        provider: &Provider,
+        region: Option<&str>,
+        credential: &Credential,
+    ) -> Result<Endpoint, Failure> {
+        if provider.dialect != Dialect::OpenAI {
+            return Err(unavailable(format!(
+                "this router does not speak {:?}, provider {name}'s dialect",
+                provider.dialect
+            )));
+        }
+        let url = address(name, &provider.base_url, region)?;
+        let pool = self
+            .pools
+            .get(&url, provider.ca_bundle.as_deref(), provider.connections)
+            .map_err(|error| unavailable(format!("provider {name}: {error}")))?;
+        Ok(Endpoint {
+            host: header(url.authority()),
+            authorization: self.authorization(name, credential)?,
+            credential: credential.clone(),
+            chat: uri(&url, Operation::ChatCompletions)?,
+            embeddings: uri(&url, Operation::Embeddings)?,
+            pool,
+        })
+    }
+
+    fn authorization(&self, name: &str, credential: &Credential) -> Result<Option<HeaderValue>, Failure> {
+        let refuse = |why: &str| Failure::new(FailureClass::Unauthorized, format!("provider {name}: {why}"));
+        match credential {
+            Credential::Anonymous => Ok(None),
+            Credential::Ambient => Err(refuse("the pod's own identity is no credential in this dialect")),
+            Credential::Named(id) if self.missing.contains(id) => {
+                Err(refuse("the Secret or key that holds its credential is not there"))
+            }
+            Credential::Named(id) => {
+                let secret = self
+                    .credentials
+                    .get(id)
+                    .ok_or_else(|| refuse("its credential has not arrived"))?;
+                let value = bearer(secret.expose());
+                value
+                    .map(Some)
+                    .ok_or_else(|| refuse("its credential has characters that no header can carry"))
+            }
+        }
+    }
+}
+
+/// `Bearer <key>`; a line end behind the key, which `kubectl create secret --from-file` keeps, is dropped.
+fn bearer(key: &[u8]) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_bytes(&[b"Bearer ", key.trim_ascii()].concat()).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+fn address(name: &str, base_url: &BaseUrl, region: Option<&str>) -> Result<BaseUrl, Failure> {
+    if !base_url.wants_region() {
+        return Ok(base_url.clone());
+    }
+    let filled = region.and_then(|region| base_url.in_region(region).ok());
+    filled.ok_or_else(|| {
+        let text =
+            format!("provider {name} has no region of its own: name the model as {name}/<model>@<region>");
+        Failure::new(FailureClass::PolicyNotFound, text)
+    })
+}
+
+fn uri(url: &BaseUrl, operation: Operation) -> Result<Uri, Failure> {
+    let path = format!("{}{}", url.path(), operation.upstream_path());
+    Uri::try_from(path).map_err(|_| unavailable(format!("the base URL {url} does not make a path")))
+}
+
+fn provider_gone(name: &str) -> Reach {
+    let text = format!("provider {name} is gone or was not accepted; the policy that names it still stands");
+    Reach::Barred(Box::new(unavailable(text)))
+}
+
+fn unavailable(text: String) -> Failure {
+    Failure::new(FailureClass::PolicyUnavailable, text)
+}
+
+fn join(path: &str, policy: &str) -> String {
+    if path.is_empty() {
+        policy.to_owned()
+    } else {
+        format!("{path}/{policy}")
+    }
+}
+
+/// A name out of a table as a header's value. Names can't hold control characters once they are checked;
+/// where one did all the same, the header stays empty rather than the table unserved.
+fn header(text: &str) -> HeaderValue {
+    HeaderValue::from_bytes(text.as_bytes()).unwrap_or_else(|_| HeaderValue::from_static(""))
+}

@@ -1,0 +1,11 @@
+//! The router as its callers and providers see it: real sockets on loopback, tables pushed in-process, and
+//! providers that do byte for byte what a test tells them.
+
+mod bad_input;
+mod fallback;
+mod lifecycle;
+mod pass_through;
+mod rig;
+mod streams;
+mod tables;
+mod upstream;
