@@ -3,10 +3,13 @@
 use std::{
     net::SocketAddr,
     path::PathBuf,
-    sync::atomic::{AtomicU8, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use weir_tests::{
     cluster::{Cluster, TEST_LABEL},
@@ -25,7 +28,7 @@ pub(crate) struct Context {
     /// What is installed.
     pub(crate) tools: Tools,
     kubeconfig: Option<PathBuf>,
-    common: OnceCell<Site>,
+    common: OnceCell<Arc<Site>>,
     turns: RwLock<()>,
     next_number: AtomicU8,
 }
@@ -39,7 +42,6 @@ pub(crate) enum Held<'a> {
     Alone(#[allow(dead_code, reason = "It is held, not read.")] RwLockWriteGuard<'a, ()>),
 }
 
-#[expect(dead_code, reason = "The cases of the operator and of the routers use it.")]
 impl Context {
     /// Finds the tools; starts nothing yet.
     pub(crate) fn new(kubeconfig: Option<PathBuf>) -> Result<Self> {
@@ -54,31 +56,41 @@ impl Context {
         })
     }
 
+    /// Whether the cases run in a cluster that is not theirs.
+    pub(crate) fn is_in_somebodys_cluster(&self) -> bool {
+        self.kubeconfig.is_some()
+    }
+
     /// Waits for a case's turn.
     pub(crate) async fn turn(&self, turn: Turn) -> Held<'_> {
         match turn {
-            Turn::Together => Held::Together(self.turns.read().await),
+            Turn::Together | Turn::ControlPlane => Held::Together(self.turns.read().await),
             Turn::Alone => Held::Alone(self.turns.write().await),
         }
     }
 
     /// The installation that cases share which only add objects in namespaces of their own.
-    pub(crate) async fn common(&self) -> Result<&Site> {
-        self.common
-            .get_or_try_init(|| async { Site::start(&self.tools, &self.plan("common")?).await })
-            .await
+    pub(crate) async fn common(&self) -> Result<Arc<Site>> {
+        let start = || async { Ok(Arc::new(Site::start(&self.tools, &self.plan("common")?).await?)) };
+        self.common.get_or_try_init(start).await.cloned()
     }
 
-    /// An installation for one case, which may break it.
-    pub(crate) async fn own(&self, name: &str) -> Result<Site> {
-        self.needs_own_control_plane()?;
-        Site::start(&self.tools, &self.plan(name)?).await
+    /// An installation for one case, which may break it. In somebody's cluster there is room for only one, and cases
+    /// take turns with it.
+    pub(crate) async fn own(&self, name: &str) -> Result<Arc<Site>> {
+        match self.kubeconfig {
+            None => Ok(Arc::new(Site::start(&self.tools, &self.plan(name)?).await?)),
+            Some(_) => self.common().await,
+        }
     }
 
     /// A cluster for one case, without Weir's processes.
     pub(crate) async fn own_cluster(&self, name: &str) -> Result<Cluster> {
-        self.needs_own_control_plane()?;
-        Cluster::start(&self.tools, self.number(), &logs().join(name)).await
+        let folder = logs().join(name);
+        match &self.kubeconfig {
+            None => Cluster::start(&self.tools, self.number(), &folder).await,
+            Some(kubeconfig) => Cluster::existing(&self.tools, kubeconfig, &folder).await,
+        }
     }
 
     /// An address for one case's own server.
@@ -121,20 +133,9 @@ impl Context {
     fn number(&self) -> u8 {
         self.next_number.fetch_add(1, Ordering::Relaxed)
     }
-
-    fn needs_own_control_plane(&self) -> Result<()> {
-        if let Some(kubeconfig) = &self.kubeconfig {
-            bail!(
-                "needs a control plane of the tests' own, not that of {}",
-                kubeconfig.display()
-            );
-        }
-        Ok(())
-    }
 }
 
 /// Prints a measured figure.
-#[expect(dead_code, reason = "The cases of the operator and of the routers use it.")]
 pub(crate) fn figure(text: &str) {
     eprintln!("    figure: {text}");
 }

@@ -128,9 +128,9 @@ pub(crate) async fn the_audit_log_tells_who_wrote(context: &Context) -> Result<(
 }
 
 pub(crate) async fn an_api_server_comes_back_with_its_objects(context: &Context) -> Result<()> {
-    let mut cluster = context.own_cluster("restart").await?;
+    let cluster = context.own_cluster("restart").await?;
     let namespace = cluster.namespace("kept").await?;
-    let mut control_plane = found(cluster.control_plane.take(), "control plane of our own")?;
+    let control_plane = found(cluster.control_plane.as_ref(), "control plane of our own")?;
     control_plane.stop_api_server().await?;
     ensure!(
         cluster.get("Namespace", None, &namespace).await.is_err(),

@@ -4,13 +4,20 @@
 
 mod admission;
 mod context;
+mod disturbance;
 mod harness;
+mod invalid;
+mod operations;
 mod rbac;
+mod requests;
+mod rollout;
+mod routing;
+mod scale;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
-use futures::future::BoxFuture;
+use futures::future::LocalBoxFuture;
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 use weir_tests::{
@@ -32,15 +39,16 @@ enum Turn {
     /// Nothing.
     Together,
     /// The whole machine.
-    #[expect(dead_code, reason = "The cases of the operator and of the routers use it.")]
     Alone,
+    /// An API server that is the tests' own: its log is read, or it is stopped.
+    ControlPlane,
 }
 
 /// A case before it runs.
 struct Case {
     name: &'static str,
     turn: Turn,
-    run: fn(Arc<Context>) -> BoxFuture<'static, Result<()>>,
+    run: fn(Arc<Context>) -> LocalBoxFuture<'static, Result<()>>,
 }
 
 /// Names a case by its path.
@@ -54,13 +62,23 @@ macro_rules! case {
     };
 }
 
+/// The longest first: they wait for most of their time, and others run meanwhile.
 fn cases() -> Vec<Case> {
     vec![
+        case!(
+            Together,
+            disturbance::fifty_kills_leave_what_an_undisturbed_run_leaves
+        ),
+        case!(
+            ControlPlane,
+            disturbance::an_api_server_away_for_a_minute_fails_no_request
+        ),
+        case!(ControlPlane, operations::writes_nothing_but_its_lease_at_rest),
         case!(Together, harness::the_sdks_read_what_the_fake_provider_sends),
         case!(Together, harness::a_cut_answer_is_told_from_a_whole_one),
         case!(Together, harness::a_load_counts_what_fails),
-        case!(Together, harness::the_audit_log_tells_who_wrote),
-        case!(Together, harness::an_api_server_comes_back_with_its_objects),
+        case!(ControlPlane, harness::the_audit_log_tells_who_wrote),
+        case!(ControlPlane, harness::an_api_server_comes_back_with_its_objects),
         case!(
             Together,
             admission::refuses_what_one_object_alone_shows_to_be_wrong
@@ -73,6 +91,37 @@ fn cases() -> Vec<Case> {
             Together,
             rbac::a_router_may_read_tables_and_credentials_and_no_more
         ),
+        case!(Together, requests::a_bad_request_is_told_what_is_wrong_with_it),
+        case!(Together, requests::odd_but_good_requests_are_served),
+        case!(Together, requests::a_body_cut_short_never_reaches_a_provider),
+        case!(
+            Together,
+            requests::answers_carry_the_headers_and_errors_of_the_surface
+        ),
+        case!(Together, invalid::each_mistake_is_explained_and_harms_only_itself),
+        case!(
+            Together,
+            invalid::an_undecodable_object_does_not_hide_its_neighbours
+        ),
+        case!(Together, operations::a_pipeline_can_wait_for_a_policy),
+        case!(
+            Together,
+            operations::a_changed_weight_changes_the_generation_that_is_programmed
+        ),
+        case!(Together, operations::any_order_of_apply_heals),
+        case!(Together, operations::a_rotated_key_is_in_use_soon),
+        case!(Together, disturbance::a_terminated_router_finishes_its_streams),
+        case!(Together, disturbance::a_policy_turned_bad_is_served_as_it_was),
+        case!(Together, disturbance::a_deleted_namespace_takes_its_routes_along),
+        case!(
+            Alone,
+            routing::spreads_callers_by_weight_and_keeps_each_where_it_is
+        ),
+        case!(
+            Alone,
+            rollout::changes_under_load_cut_nothing_and_move_only_whom_the_hash_moves
+        ),
+        case!(Alone, scale::ten_thousand_policies_are_served),
     ]
 }
 
@@ -86,7 +135,9 @@ fn main() -> Result<ExitCode> {
             Network::Own
         })?;
     }
-    arguments.test_threads.get_or_insert(SIDE_BY_SIDE);
+    arguments
+        .test_threads
+        .get_or_insert(if kubeconfig.is_some() { 1 } else { SIDE_BY_SIDE });
     let runtime = Arc::new(Runtime::new()?);
     runtime.spawn(end_on_interrupt());
     let context = Arc::new(Context::new(kubeconfig.map(Into::into))?);
@@ -110,11 +161,20 @@ async fn end_on_interrupt() {
 }
 
 fn trial(case: Case, runtime: &Arc<Runtime>, context: &Arc<Context>) -> Trial {
+    let is_skipped = case.turn == Turn::ControlPlane && context.is_in_somebodys_cluster();
+    if is_skipped {
+        eprintln!(
+            "!!! SKIPPED: {}: it needs an API server of the tests' own; unset KUBECONFIG",
+            case.name
+        );
+    }
     let (runtime, context) = (Arc::clone(runtime), Arc::clone(context));
-    Trial::test(case.name, move || {
+    let name = case.name;
+    let test = move || {
         let outcome = runtime.block_on(run(&case, context));
         outcome.map_err(|error| Failed::from(format!("{error:#}")))
-    })
+    };
+    Trial::test(name, test).with_ignored_flag(is_skipped)
 }
 
 async fn run(case: &Case, context: Arc<Context>) -> Result<()> {

@@ -54,8 +54,12 @@ impl ControlPlane {
         std::fs::create_dir_all(directory)?;
         write_inputs(directory, address).await?;
         let etcd = start_etcd(tools, directory, address)?;
-        let mut api_server = start_api_server(tools, directory, address)?;
-        ready(tools, &admin_kubeconfig(directory), &mut api_server).await?;
+        let api_server = Process::spawn(
+            "kube-apiserver",
+            api_server(tools, directory, address)?,
+            directory,
+        )?;
+        ready(tools, &admin_kubeconfig(directory), &api_server).await?;
         let controllers = start_controllers(tools, directory)?;
         let directory = directory.to_owned();
         Ok(Self {
@@ -78,20 +82,17 @@ impl ControlPlane {
         self.directory.join("audit.log")
     }
 
-    /// The API server, to be frozen or measured.
-    pub fn api_server(&self) -> &Process {
-        &self.api_server
-    }
-
-    /// Ends the API server; etcd keeps what it stored.
-    pub async fn stop_api_server(&mut self) -> Result<()> {
+    /// Ends the API server (-9); etcd keeps what it stored.
+    pub async fn stop_api_server(&self) -> Result<()> {
         self.api_server.kill().await
     }
 
     /// Starts the API server again, and waits until it is ready.
-    pub async fn start_api_server(&mut self) -> Result<()> {
-        self.api_server = start_api_server(&self.tools, &self.directory, self.address)?;
-        ready(&self.tools, &self.kubeconfig(), &mut self.api_server).await
+    pub async fn start_api_server(&self) -> Result<()> {
+        self.api_server
+            .restart(api_server(&self.tools, &self.directory, self.address)?)
+            .await?;
+        ready(&self.tools, &self.kubeconfig(), &self.api_server).await
     }
 }
 
@@ -151,7 +152,7 @@ fn start_etcd(tools: &Tools, directory: &Path, address: Ipv4Addr) -> Result<Proc
     Process::spawn("etcd", command, directory)
 }
 
-fn start_api_server(tools: &Tools, directory: &Path, address: Ipv4Addr) -> Result<Process> {
+fn api_server(tools: &Tools, directory: &Path, address: Ipv4Addr) -> Result<Command> {
     let mut command = Command::new(tools.kubernetes("kube-apiserver")?);
     let at = |option: &str, file: &str| format!("{option}={}", directory.join(file).display());
     command.args([
@@ -171,7 +172,7 @@ fn start_api_server(tools: &Tools, directory: &Path, address: Ipv4Addr) -> Resul
         "--service-cluster-ip-range=10.96.0.0/16",
         "--authorization-mode=RBAC",
     ]);
-    Process::spawn("kube-apiserver", command, directory)
+    Ok(command)
 }
 
 fn start_controllers(tools: &Tools, directory: &Path) -> Result<Process> {
@@ -187,11 +188,11 @@ fn start_controllers(tools: &Tools, directory: &Path) -> Result<Process> {
     Process::spawn("kube-controller-manager", command, directory)
 }
 
-async fn ready(tools: &Tools, kubeconfig: &Path, server: &mut Process) -> Result<()> {
+async fn ready(tools: &Tools, kubeconfig: &Path, server: &Process) -> Result<()> {
     let kubectl = Kubectl::new(tools, kubeconfig)?;
     let deadline = Instant::now() + START_LIMIT;
     loop {
-        server.check()?;
+        server.check().await?;
         let answer = kubectl.run(&["get", "--raw", "/readyz"]).await?;
         if answer.code == 0 {
             return Ok(());

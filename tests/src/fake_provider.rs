@@ -38,7 +38,7 @@ pub struct FakeProvider {
 pub enum Recording {
     /// Keeps headers and bodies.
     Whole,
-    /// Keeps only how often each model was asked.
+    /// Keeps only how often each model was asked, and with which authorization last.
     Counts,
 }
 
@@ -80,6 +80,7 @@ struct Memory {
     default: Script,
     scripts: BTreeMap<String, Script>,
     asked: BTreeMap<String, u32>,
+    authorizations: BTreeMap<String, String>,
     requests: Vec<Recorded>,
 }
 
@@ -127,6 +128,11 @@ impl FakeProvider {
         self.state.lock().asked.get(model).copied().unwrap_or_default()
     }
 
+    /// The `authorization` with which `model` was asked last.
+    pub fn authorization(&self, model: &str) -> Option<String> {
+        self.state.lock().authorizations.get(model).cloned()
+    }
+
     /// The requests since the last call, in the order of their arrival.
     pub fn take_requests(&self) -> Vec<Recorded> {
         std::mem::take(&mut self.state.lock().requests)
@@ -161,6 +167,11 @@ impl State {
         let asked = memory.asked.entry(request.model.clone()).or_default();
         let number = *asked;
         *asked = asked.saturating_add(1);
+        if let Some(value) = request.header("authorization") {
+            memory
+                .authorizations
+                .insert(request.model.clone(), value.to_owned());
+        }
         let script = memory.scripts.get(&request.model).unwrap_or(&memory.default);
         let behaviour = script.behaviour(number).clone();
         if self.recording == Recording::Whole {

@@ -109,7 +109,11 @@ pub fn router_slice(service: &str, router: &str, address: &str, http: u16, admin
             },
         },
         "addressType": "IPv4",
-        "endpoints": [{"addresses": [address], "conditions": {"ready": true}}],
+        "endpoints": [{
+            "addresses": [address],
+            "conditions": {"ready": true},
+            "targetRef": {"kind": "Pod", "namespace": SYSTEM, "name": router, "uid": router},
+        }],
         "ports": [
             {"name": "http", "port": http, "protocol": "TCP"},
             {"name": "admin", "port": admin, "protocol": "TCP"},

@@ -148,6 +148,11 @@ impl Running {
         std::mem::take(&mut *self.shared.report())
     }
 
+    /// How many good answers there are so far.
+    pub fn count(&self) -> usize {
+        self.shared.report().observations.len()
+    }
+
     /// A copy of the good answers from number `from` on, while the load goes on.
     pub fn observations(&self, from: usize) -> Vec<Observation> {
         self.shared
@@ -274,18 +279,11 @@ impl Report {
     pub fn total(&self) -> u64 {
         self.observations.len() as u64 + self.failures.values().sum::<u64>()
     }
-
-    /// The latency that so many of 1,000 answers kept.
-    pub fn latency(&self, per_mille: usize) -> Duration {
-        quantile(
-            self.observations.iter().map(|seen| seen.latency).collect(),
-            per_mille,
-        )
-    }
 }
 
 /// The value that so many of 1,000 do not exceed; zero of none.
-pub fn quantile(mut values: Vec<Duration>, per_mille: usize) -> Duration {
+pub fn quantile(values: &[Duration], per_mille: usize) -> Duration {
+    let mut values = values.to_vec();
     values.sort_unstable();
     let rank = (values.len() * per_mille).div_ceil(1000).max(1);
     values.get(rank - 1).copied().unwrap_or_default()
@@ -300,7 +298,7 @@ mod tests {
     #[test]
     fn the_median_of_an_odd_number_is_the_one_in_the_middle() {
         let values = [3, 1, 2].map(Duration::from_secs).to_vec();
-        assert_eq!(quantile(values.clone(), 500), Duration::from_secs(2));
-        assert_eq!(quantile(values, 1000), Duration::from_secs(3));
+        assert_eq!(quantile(&values, 500), Duration::from_secs(2));
+        assert_eq!(quantile(&values, 1000), Duration::from_secs(3));
     }
 }

@@ -9,7 +9,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, ensure};
-use tokio::process::{Child, Command};
+use tokio::{
+    process::{Child, Command},
+    sync::Mutex,
+};
 
 /// How much of a log is quoted when its process has failed.
 const QUOTED_BYTES: u64 = 4096;
@@ -21,7 +24,7 @@ const TICKS_PER_SECOND: u64 = 100;
 #[derive(Debug)]
 pub struct Process {
     name: String,
-    child: Child,
+    child: Mutex<Child>,
     log: PathBuf,
 }
 
@@ -34,32 +37,12 @@ pub struct Usage {
     pub resident: u64,
 }
 
-/// A signal that a test sends.
-#[derive(Clone, Copy, Debug)]
-pub enum Signal {
-    /// Asks it to finish what runs and to exit.
-    Terminate,
-    /// Freezes it, with its sockets open.
-    Stop,
-    /// Thaws it.
-    Continue,
-}
-
 impl Process {
     /// Starts `command`, with its output appended to `<logs>/<name>.log`.
-    pub fn spawn(name: &str, mut command: Command, logs: &Path) -> Result<Self> {
+    pub fn spawn(name: &str, command: Command, logs: &Path) -> Result<Self> {
         std::fs::create_dir_all(logs)?;
         let log = logs.join(format!("{name}.log"));
-        let output = File::options().create(true).append(true).open(&log)?;
-        command
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .kill_on_drop(true);
-        let program = command.as_std().get_program().to_owned();
-        let child = command
-            .spawn()
-            .with_context(|| format!("starting {}", program.display()))?;
+        let child = Mutex::new(start(command, &log)?);
         Ok(Self {
             name: name.to_owned(),
             child,
@@ -67,54 +50,57 @@ impl Process {
         })
     }
 
+    /// Kills what runs (-9), waits until it is gone, and starts `command` in its place.
+    pub async fn restart(&self, command: Command) -> Result<()> {
+        let mut child = self.child.lock().await;
+        child
+            .kill()
+            .await
+            .with_context(|| format!("killing {}", self.name))?;
+        *child = start(command, &self.log)?;
+        Ok(())
+    }
+
     /// The process id.
-    pub fn pid(&self) -> Result<u32> {
-        self.child
-            .id()
-            .ok_or_else(|| anyhow!("{} has exited; see {}", self.name, self.log.display()))
+    pub async fn pid(&self) -> Result<u32> {
+        let id = self.child.lock().await.id();
+        id.ok_or_else(|| anyhow!("{} has exited; see {}", self.name, self.log.display()))
     }
 
     /// Fails, quoting the log, if the process has ended.
-    pub fn check(&mut self) -> Result<()> {
-        match self.child.try_wait()? {
+    pub async fn check(&self) -> Result<()> {
+        match self.child.lock().await.try_wait()? {
             None => Ok(()),
             Some(status) => Err(anyhow!("{} ended with {status}:\n{}", self.name, self.log_tail())),
         }
     }
 
     /// Kills it at once (-9) and waits until it is gone.
-    pub async fn kill(&mut self) -> Result<()> {
+    pub async fn kill(&self) -> Result<()> {
         self.child
+            .lock()
+            .await
             .kill()
             .await
             .with_context(|| format!("killing {}", self.name))
     }
 
-    /// Asks it to exit, and gives its status once it has.
-    pub async fn terminate(&mut self, within: Duration) -> Result<ExitStatus> {
-        self.signal(Signal::Terminate)?;
-        let ended = tokio::time::timeout(within, self.child.wait()).await;
+    /// Asks it to exit (SIGTERM), and gives its status once it has.
+    pub async fn terminate(&self, within: Duration) -> Result<ExitStatus> {
+        let pid = self.pid().await?;
+        let sent = std::process::Command::new("kill")
+            .args(["-TERM", &pid.to_string()])
+            .status()?;
+        ensure!(sent.success(), "kill -TERM {}: {sent}", self.name);
+        let mut child = self.child.lock().await;
+        let ended = tokio::time::timeout(within, child.wait()).await;
         let status = ended.with_context(|| format!("{} still runs {within:?} after SIGTERM", self.name))?;
         Ok(status?)
     }
 
-    /// Sends a signal.
-    pub fn signal(&self, signal: Signal) -> Result<()> {
-        let option = match signal {
-            Signal::Terminate => "-TERM",
-            Signal::Stop => "-STOP",
-            Signal::Continue => "-CONT",
-        };
-        let status = std::process::Command::new("kill")
-            .args([option, &self.pid()?.to_string()])
-            .status()?;
-        ensure!(status.success(), "kill {option} {}: {status}", self.name);
-        Ok(())
-    }
-
     /// What it has used so far, from the kernel's accounting.
-    pub fn usage(&self) -> Result<Usage> {
-        let pid = self.pid()?;
+    pub async fn usage(&self) -> Result<Usage> {
+        let pid = self.pid().await?;
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
         Ok(Usage {
@@ -132,6 +118,19 @@ impl Process {
     pub fn log(&self) -> &Path {
         &self.log
     }
+}
+
+fn start(mut command: Command, log: &Path) -> Result<Child> {
+    let output = File::options().create(true).append(true).open(log)?;
+    command
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .kill_on_drop(true);
+    let program = command.as_std().get_program().to_owned();
+    command
+        .spawn()
+        .with_context(|| format!("starting {}", program.display()))
 }
 
 fn read_tail(path: &Path) -> Result<String> {

@@ -129,7 +129,7 @@ impl Site {
             identity::kubeconfig(&cluster.kubectl, account, &folder).await?;
         }
         let operator_admin = plan.place.socket(10, 9090)?;
-        let operator = start_operator(tools, &folder, operator_admin)?;
+        let operator = Process::spawn(OPERATOR, operator(tools, &folder, operator_admin)?, &folder)?;
         let client = Client::default();
         let tools = tools.clone();
         let mut site = Self {
@@ -153,7 +153,8 @@ impl Site {
                 plan.place.socket(31 + number, 8080)?,
                 plan.place.socket(31 + number, 9090)?,
             );
-            let process = start_router(&self.tools, &self.cluster.folder, &name, http, admin)?;
+            let command = router(&self.tools, &self.cluster.folder, http, admin)?;
+            let process = Process::spawn(&name, command, &self.cluster.folder)?;
             self.routers.push(Router {
                 name,
                 http,
@@ -178,23 +179,35 @@ impl Site {
     }
 
     /// Kills a router (-9), starts it again, and waits until it is ready.
-    pub async fn restart_router(&mut self, number: usize) -> Result<()> {
-        let router = &mut self.routers[number];
-        router.process.kill().await?;
-        router.process = start_router(
-            &self.tools,
-            &self.cluster.folder,
-            &router.name,
-            router.http,
-            router.admin,
-        )?;
-        self.router_ready(number).await
+    pub async fn restart_router(&self, number: usize) -> Result<()> {
+        let Router {
+            name,
+            http,
+            admin,
+            process,
+        } = &self.routers[number];
+        process
+            .restart(router(&self.tools, &self.cluster.folder, *http, *admin)?)
+            .await?;
+        self.router_ready(number)
+            .await
+            .with_context(|| format!("{name} after its restart"))
     }
 
     /// Kills the operator (-9) and starts it again; does not wait.
-    pub async fn restart_operator(&mut self) -> Result<()> {
-        self.operator.kill().await?;
-        self.operator = start_operator(&self.tools, &self.cluster.folder, self.operator_admin)?;
+    pub async fn restart_operator(&self) -> Result<()> {
+        self.operator
+            .restart(operator(&self.tools, &self.cluster.folder, self.operator_admin)?)
+            .await
+    }
+
+    /// Takes the Lease from a holder that is known to be dead, so that a test of many kills need not wait each time
+    /// until it has run out.
+    pub async fn expire_lease(&self) -> Result<()> {
+        for lease in self.cluster.list("Lease", SYSTEM).await? {
+            let name = lease["metadata"]["name"].as_str().unwrap_or_default();
+            self.cluster.delete("Lease", Some(SYSTEM), name).await?;
+        }
         Ok(())
     }
 
@@ -315,8 +328,8 @@ async fn add_providers(cluster: &Cluster, fake: &FakeProvider) -> Result<()> {
     Ok(())
 }
 
-fn start_operator(tools: &Tools, folder: &Path, admin: SocketAddr) -> Result<Process> {
-    let mut command = Command::new(tools.weir("weir-operator")?);
+fn operator(tools: &Tools, folder: &Path, admin: SocketAddr) -> Result<Command> {
+    let mut command = Command::new(tools.weir(OPERATOR)?);
     command.env("KUBECONFIG", folder.join(format!("{OPERATOR}.kubeconfig")));
     command.args([
         "--namespace",
@@ -327,17 +340,11 @@ fn start_operator(tools: &Tools, folder: &Path, admin: SocketAddr) -> Result<Pro
         &admin.to_string(),
     ]);
     command.arg("--admin-token-file").arg(folder.join("admin.token"));
-    Process::spawn(OPERATOR, command, folder)
+    Ok(command)
 }
 
-fn start_router(
-    tools: &Tools,
-    folder: &Path,
-    name: &str,
-    http: SocketAddr,
-    admin: SocketAddr,
-) -> Result<Process> {
-    let mut command = Command::new(tools.weir("weir-router")?);
+fn router(tools: &Tools, folder: &Path, http: SocketAddr, admin: SocketAddr) -> Result<Command> {
+    let mut command = Command::new(tools.weir(ROUTER)?);
     command.env("KUBECONFIG", folder.join(format!("{ROUTER}.kubeconfig")));
     command.args([
         "--namespace",
@@ -348,5 +355,5 @@ fn start_router(
         &admin.to_string(),
     ]);
     command.arg("--admin-token-file").arg(folder.join("admin.token"));
-    Process::spawn(name, command, folder)
+    Ok(command)
 }

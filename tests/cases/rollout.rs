@@ -1,0 +1,193 @@
+//! Weights changed under load: how soon it is served, who moves, and that nobody notices otherwise.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use tokio::time::Instant;
+use weir_tests::{
+    explain::{Expected, explain},
+    fake_provider::script::{Behaviour, Script},
+    fixtures::{fallback, load_balancing, policy},
+    load::{Observation, Pace, Running, key, quantile},
+    poll::eventually,
+    site::Site,
+};
+
+use crate::context::{Context, figure};
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// The share of the experiment, in percent, one change after another: it only grows, so nobody may ever come back.
+const SHARES: [u8; 21] = [
+    20, 24, 28, 32, 36, 40, 44, 47, 50, 54, 58, 62, 66, 70, 74, 78, 82, 86, 90, 95, 100,
+];
+
+/// How long a change may take to be served by every router: the median and the worst.
+const MEDIAN_LIMIT: Duration = Duration::from_millis(500);
+const WORST_LIMIT: Duration = Duration::from_secs(2);
+
+/// One share, and where everybody is while it is in force.
+struct Step {
+    table: String,
+    expected: Expected,
+}
+
+fn rollout(namespace: &str, share: u8) -> Value {
+    let targets = [
+        policy("production-fallback", 100 - share),
+        policy("experimental-fallback", share),
+    ];
+    load_balancing(namespace, "gradual-rollout", &targets)
+}
+
+fn chains(namespace: &str) -> [Value; 2] {
+    [
+        fallback(
+            namespace,
+            "production-fallback",
+            &["openai/gpt-5.2", "anthropic/claude-sonnet-4-5"],
+        ),
+        fallback(
+            namespace,
+            "experimental-fallback",
+            &["google/gemini-2.5-pro", "openai/gpt-5.2"],
+        ),
+    ]
+}
+
+pub(crate) async fn changes_under_load_cut_nothing_and_move_only_whom_the_hash_moves(
+    context: &Context,
+) -> Result<()> {
+    let site = context.own("rollout").await?;
+    let namespace = site.cluster.namespace("rollout").await?;
+    let mut policies = chains(&namespace).to_vec();
+    policies.push(rollout(&namespace, SHARES[0]));
+    site.program(&policies, SOON).await?;
+    // Streams last 40 ms, so that some are under way at every change.
+    site.provider
+        .script_all(Script::always(Behaviour::words(8).paced(4)));
+    let name = format!("policy/{namespace}/gradual-rollout");
+    let running = site.load(&name, Pace::PerSecond(200)).start();
+
+    let mut steps = vec![Step {
+        table: settled(&running, 0, "").await?.0,
+        expected: who(&site, &namespace, SHARES[0]).await?,
+    }];
+    let mut delays = Vec::new();
+    for share in &SHARES[1..] {
+        let expected = who(&site, &namespace, *share).await?;
+        let from = running.count();
+        let applied = Instant::now();
+        site.cluster.apply(&rollout(&namespace, *share)).await?;
+        let previous = steps.last().map(|step| step.table.clone()).unwrap_or_default();
+        let (table, served) = settled(&running, from, &previous).await?;
+        delays.push(served.saturating_duration_since(applied));
+        steps.push(Step { table, expected });
+    }
+    let report = running.stop().await;
+    report.all_good(1000)?;
+    placed(&report.observations, &steps)?;
+    served_in_time(&delays, report.observations.len())
+}
+
+/// Where `weir explain` sends every caller at this share.
+async fn who(site: &Site, namespace: &str, share: u8) -> Result<Expected> {
+    let mut policies = chains(namespace).to_vec();
+    policies.push(rollout(namespace, share));
+    let keys: Vec<String> = (0..1000).map(key).collect();
+    let name = format!("policy/{namespace}/gradual-rollout");
+    explain(&site.tools, &site.cluster.folder, &policies, &name, &keys).await
+}
+
+/// Waits until every router has answered with another table than `previous`: which one, and since when.
+async fn settled(running: &Running, from: usize, previous: &str) -> Result<(String, Instant)> {
+    let probe = || async {
+        let mut since = BTreeMap::new();
+        let news = running
+            .observations(from)
+            .into_iter()
+            .filter(|seen| seen.table != previous);
+        for seen in news {
+            let first = since
+                .entry(seen.router)
+                .or_insert((seen.began, seen.table.clone()));
+            *first = first.clone().min((seen.began, seen.table));
+        }
+        let last = since.values().max().cloned();
+        Ok(last
+            .filter(|_| since.len() == 2)
+            .map(|(began, table)| (table, began)))
+    };
+    eventually("both routers to serve the change", Duration::from_secs(10), probe).await
+}
+
+/// Everybody was where the hash puts them under the table that answered, and no router ever went back to an older one.
+fn placed(observations: &[Observation], steps: &[Step]) -> Result<()> {
+    let order: BTreeMap<&str, usize> = steps
+        .iter()
+        .enumerate()
+        .map(|(at, step)| (&*step.table, at))
+        .collect();
+    let mut sorted: Vec<&Observation> = observations.iter().collect();
+    sorted.sort_by_key(|seen| (seen.router, seen.began));
+    let mut moved = BTreeMap::<&str, &str>::new();
+    for pair in sorted.windows(2).filter(|pair| pair[0].router == pair[1].router) {
+        let at = |seen: &Observation| {
+            order
+                .get(&*seen.table)
+                .copied()
+                .context("a table that was never published")
+        };
+        ensure!(
+            at(pair[0])? <= at(pair[1])?,
+            "a router went back to an older table"
+        );
+    }
+    for seen in observations {
+        let step = &steps[order[&*seen.table]];
+        let expected = step.expected.get(&seen.key).map(String::as_str);
+        ensure!(expected == Some(&*seen.model), "{seen:?} instead of {expected:?}");
+        moved.insert(&seen.key, &seen.model);
+    }
+    let experiment = moved
+        .values()
+        .filter(|model| model.starts_with("google/"))
+        .count();
+    figure(&format!(
+        "{} answers, all where the hash puts them; {experiment} of {} callers moved",
+        observations.len(),
+        moved.len()
+    ));
+    never_back(steps)
+}
+
+/// While the experiment only grows, nobody leaves it.
+fn never_back(steps: &[Step]) -> Result<()> {
+    for pair in steps.windows(2) {
+        for (key, before) in &pair[0].expected {
+            let after = pair[1]
+                .expected
+                .get(key)
+                .context("a caller that is not explained")?;
+            ensure!(
+                before == after || after.starts_with("google/"),
+                "{key} went back from {before} to {after}"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn served_in_time(delays: &[Duration], answers: usize) -> Result<()> {
+    let (median, worst) = (quantile(delays, 500), quantile(delays, 1000));
+    figure(&format!(
+        "from apply to every router, {} changes under load of {answers} requests: median {median:.0?}, worst {worst:.0?}",
+        delays.len()
+    ));
+    ensure!(
+        median <= MEDIAN_LIMIT && worst <= WORST_LIMIT,
+        "too slow: median {median:?}, worst {worst:?}"
+    );
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! Ten thousand policies in a hundred namespaces.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use futures::{StreamExt as _, TryStreamExt as _};
+use serde_json::Value;
+use tokio::time::Instant;
+use weir_tests::{
+    client::Shape,
+    fixtures::{fallback, load_balancing, model, policy},
+    load::{Observation, Pace, quantile},
+    poll::eventually,
+    site::Site,
+};
+
+use crate::context::{Context, figure};
+
+const NAMESPACES: usize = 100;
+const POLICIES: usize = 100;
+
+/// How long all of them may take to be served after the last was applied.
+const LIMIT: Duration = Duration::from_mins(3);
+
+/// How many objects are applied at once.
+const AT_ONCE: usize = 16;
+
+/// Policy number `number` of a namespace: splits, chains, and some that nest.
+fn nth(namespace: &str, number: usize) -> Value {
+    let name = format!("policy-{number}");
+    match number % 4 {
+        0 => fallback(
+            namespace,
+            &name,
+            &["openai/gpt-5.2", "anthropic/claude-sonnet-4-5"],
+        ),
+        1 => {
+            let below = format!("policy-{}", number - 1);
+            load_balancing(
+                namespace,
+                &name,
+                &[policy(&below, 80), model("google/gemini-2.5-pro", 20)],
+            )
+        }
+        _ => load_balancing(
+            namespace,
+            &name,
+            &[
+                model("openai/o1", 50),
+                model("openai/o3-mini", 25),
+                model("deepseek/reasoner", 25),
+            ],
+        ),
+    }
+}
+
+pub(crate) async fn ten_thousand_policies_are_served(context: &Context) -> Result<()> {
+    let site = context.own("scale").await?;
+    let probe = site.cluster.namespace("probe").await?;
+    site.program(
+        &[load_balancing(&probe, "p", &[model("openai/o1", 1)])],
+        Duration::from_secs(30),
+    )
+    .await?;
+    let load = site
+        .load(&format!("policy/{probe}/p"), Pace::PerSecond(100))
+        .start();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let calm = load.count();
+
+    let namespaces = make_namespaces(&site).await?;
+    let began = Instant::now();
+    apply_all(&site, &namespaces).await?;
+    let applied = began.elapsed();
+    let last = Instant::now();
+    all_served(&site, &namespaces).await?;
+    let served = last.elapsed();
+    figure(&format!(
+        "{} policies in {NAMESPACES} namespaces: applied in {applied:.1?}, all served {served:.1?} after the last",
+        NAMESPACES * POLICIES
+    ));
+    memory(&site).await?;
+    let (before, during) = (load.observations(0), load.observations(calm));
+    one_change_at_scale(&site, &namespaces).await?;
+    load.stop().await.all_good(1000)?;
+    latencies(&before[..calm], &during);
+    metrics(&site).await
+}
+
+async fn make_namespaces(site: &Site) -> Result<Vec<String>> {
+    let names = futures::stream::iter(0..NAMESPACES).map(|_| site.cluster.namespace("tenant"));
+    names.buffered(AT_ONCE).try_collect().await
+}
+
+async fn apply_all(site: &Site, namespaces: &[String]) -> Result<()> {
+    let objects = namespaces
+        .iter()
+        .flat_map(|namespace| (0..POLICIES).map(move |number| nth(namespace, number)));
+    let applied = futures::stream::iter(objects)
+        .map(|object| async move { site.cluster.apply(&object).await.map(drop) });
+    applied.buffer_unordered(AT_ONCE).try_collect().await
+}
+
+/// Waits until every policy of every namespace answers on every router, by asking for the list of what may be named.
+async fn all_served(site: &Site, namespaces: &[String]) -> Result<()> {
+    let wanted = NAMESPACES * POLICIES;
+    for router in 0..site.routers.len() {
+        let probe = || async {
+            let known = policies_known(&site.tables(router).await?);
+            ensure!(known > wanted, "{known} of {wanted} policies");
+            Ok(Some(()))
+        };
+        eventually("every policy to be served", LIMIT, probe).await?;
+    }
+    for namespace in namespaces {
+        for router in site.addresses() {
+            for number in [0, POLICIES - 1] {
+                let name = format!("policy/{namespace}/policy-{number}");
+                site.client
+                    .chat(router, &name, "k", Shape::Plain)
+                    .await?
+                    .content(Shape::Plain)
+                    .context(name)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How many policies a router lists in `/api/tables`.
+fn policies_known(document: &Value) -> usize {
+    let tables = document["tables"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    tables
+        .iter()
+        .filter_map(|table| table["policies"].as_object())
+        .map(serde_json::Map::len)
+        .sum()
+}
+
+/// From one apply to both routers serving it, while all those policies exist.
+async fn one_change_at_scale(site: &Site, namespaces: &[String]) -> Result<()> {
+    let mut delays = Vec::new();
+    for namespace in namespaces.iter().take(10) {
+        let changed = load_balancing(namespace, "policy-99", &[model("anthropic/claude-sonnet-4-5", 1)]);
+        let began = Instant::now();
+        site.cluster.apply(&changed).await?;
+        for router in site.addresses() {
+            let probe = || async {
+                let name = format!("policy/{namespace}/policy-99");
+                let answer = site.client.chat(router, &name, "k", Shape::Plain).await?;
+                Ok((answer.header("x-weir-model") == "anthropic/claude-sonnet-4-5").then_some(()))
+            };
+            eventually("the change to be served", LIMIT, probe).await?;
+        }
+        delays.push(began.elapsed());
+    }
+    let (median, worst) = (quantile(&delays, 500), quantile(&delays, 1000));
+    figure(&format!(
+        "one change among them, from apply to both routers: median {median:.0?}, worst {worst:.0?}"
+    ));
+    Ok(())
+}
+
+async fn memory(site: &Site) -> Result<()> {
+    for (name, process) in site
+        .routers
+        .iter()
+        .map(|router| (&*router.name, &router.process))
+        .chain([("weir-operator", &site.operator)])
+    {
+        let usage = process.usage().await?;
+        figure(&format!(
+            "{name}: {} MiB resident, {:.1?} of processor time",
+            usage.resident >> 20,
+            usage.processor
+        ));
+    }
+    Ok(())
+}
+
+fn latencies(before: &[Observation], during: &[Observation]) {
+    let at = |seen: &[Observation], per_mille| {
+        let all: Vec<Duration> = seen.iter().map(|one| one.latency).collect();
+        quantile(&all, per_mille)
+    };
+    figure(&format!(
+        "latency before / while all tables were swapped in: p50 {:.1?} / {:.1?}, p99 {:.1?} / {:.1?} ({} and {} answers)",
+        at(before, 500),
+        at(during, 500),
+        at(before, 990),
+        at(during, 990),
+        before.len(),
+        during.len()
+    ));
+}
+
+/// Prints what the processes themselves measured of compiling and swapping.
+async fn metrics(site: &Site) -> Result<()> {
+    let texts = [
+        ("operator", site.operator_metrics().await?),
+        ("router", site.router_metrics(0).await?),
+    ];
+    for (who, text) in texts {
+        let told = |line: &&str| !line.starts_with('#') && (line.contains("_sum") || line.contains("_count"));
+        for line in text
+            .lines()
+            .filter(told)
+            .filter(|line| ["compile", "swap"].iter().any(|part| line.contains(part)))
+        {
+            figure(&format!("{who}: {line}"));
+        }
+    }
+    Ok(())
+}
