@@ -96,6 +96,28 @@ pub enum Aspect {
 }
 
 impl Cause {
+    /// Every cause, in the order in which they are defined.
+    pub const ALL: [Self; 18] = [
+        Self::Undecodable,
+        Self::Invalid,
+        Self::Cycle,
+        Self::MixedKinds,
+        Self::MixedDimensions,
+        Self::TooDeep,
+        Self::TooManyModels,
+        Self::SaltReused,
+        Self::Conflict,
+        Self::TableFull,
+        Self::UnknownPolicy,
+        Self::PolicyNotAccepted,
+        Self::UnknownProvider,
+        Self::ProviderNotAllowed,
+        Self::ProviderNotReady,
+        Self::MissingSecret,
+        Self::MissingKey,
+        Self::HostNotAllowed,
+    ];
+
     /// The reason that a condition gives.
     pub const fn reason(self) -> &'static str {
         match self {
@@ -154,5 +176,30 @@ impl Cause {
     /// its own targets; the others below the same policy need not suffer.
     pub const fn blocks(self) -> bool {
         !matches!(self, Self::ProviderNotReady)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cause;
+
+    #[test]
+    fn every_reason_has_a_row_in_the_documentation() {
+        let page = include_str!("../../docs/conditions.md");
+        for cause in Cause::ALL {
+            assert!(
+                page.contains(&format!("\n| `{}` |", cause.reason())),
+                "{}",
+                cause.reason()
+            );
+        }
+    }
+
+    #[test]
+    fn causes_are_listed_once() {
+        let mut sorted = Cause::ALL.to_vec();
+        sorted.sort();
+        sorted.dedup();
+        assert_eq!(sorted, Cause::ALL);
     }
 }
