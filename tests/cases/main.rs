@@ -13,6 +13,7 @@ mod requests;
 mod rollout;
 mod routing;
 mod scale;
+mod selection;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
@@ -74,6 +75,10 @@ fn cases() -> Vec<Case> {
             disturbance::an_api_server_away_for_a_minute_fails_no_request
         ),
         case!(ControlPlane, operations::writes_nothing_but_its_lease_at_rest),
+        case!(
+            Together,
+            selection::agrees_with_another_language_on_a_hundred_thousand_keys
+        ),
         case!(Together, harness::the_sdks_read_what_the_fake_provider_sends),
         case!(Together, harness::a_cut_answer_is_told_from_a_whole_one),
         case!(Together, harness::a_load_counts_what_fails),
