@@ -117,20 +117,21 @@ impl Cluster {
             "--timeout=60s",
         ];
         self.kubectl.run(&wait).await?.success()?;
-        self.create_namespace(SYSTEM).await?;
+        // Without the tests' label: it may be there already, and is never deleted.
+        self.create_namespace(SYSTEM, &json!({})).await?;
         identity::install(&self.kubectl).await
     }
 
     /// A new namespace with a name of its own, beginning with `prefix`.
     pub async fn namespace(&self, prefix: &str) -> Result<String> {
         let number = self.namespaces.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{prefix}-{number}");
-        self.create_namespace(&name).await?;
+        let name = format!("{prefix}-{}-{number}", netns::run());
+        self.create_namespace(&name, &json!({ TEST_LABEL: "true" }))
+            .await?;
         Ok(name)
     }
 
-    async fn create_namespace(&self, name: &str) -> Result<()> {
-        let labels = json!({ TEST_LABEL: "true" });
+    async fn create_namespace(&self, name: &str, labels: &Value) -> Result<()> {
         let metadata = json!({"name": name, "labels": labels});
         self.apply(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}))
             .await

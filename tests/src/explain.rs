@@ -52,11 +52,15 @@ fn providers() -> Vec<Value> {
     fixtures::PROVIDERS.iter().flat_map(of).collect()
 }
 
+/// One object a line.
 fn parse(text: &str) -> Result<Expected> {
-    let explained: Vec<Value> = serde_json::from_str(text).context("reading weir explain's output")?;
-    let pair = |one: &Value| Some((one["key"].as_str()?.to_owned(), one["model"].as_str()?.to_owned()));
-    explained
-        .iter()
-        .map(|one| pair(one).with_context(|| format!("no key or model in {one}")))
-        .collect()
+    text.lines().map(pair).collect()
+}
+
+fn pair(line: &str) -> Result<(String, String)> {
+    let explained: Value = serde_json::from_str(line).with_context(|| format!("not JSON: {line}"))?;
+    let text = |name: &str| Some(explained[name].as_str()?.to_owned());
+    text("key")
+        .zip(text("model"))
+        .with_context(|| format!("no key or model in {line}"))
 }

@@ -35,12 +35,9 @@ pub fn enter(network: Network) -> Result<()> {
     }
 }
 
-/// A name for this run, which no other run on this machine has meanwhile.
-pub fn run_name() -> String {
-    format!(
-        "run-{}",
-        std::env::var(INSIDE).unwrap_or_else(|_| std::process::id().to_string())
-    )
+/// What tells this run from others on this machine.
+pub fn run() -> String {
+    std::env::var(INSIDE).unwrap_or_else(|_| std::process::id().to_string())
 }
 
 /// An address of cluster number `cluster` (0 to 255), the same in every run.

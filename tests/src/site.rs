@@ -313,7 +313,7 @@ impl Site {
 
 /// Where this run keeps logs and state.
 pub fn logs() -> PathBuf {
-    target().join("e2e").join(netns::run_name())
+    target().join("e2e").join(format!("run-{}", netns::run()))
 }
 
 async fn add_providers(cluster: &Cluster, fake: &FakeProvider) -> Result<()> {
