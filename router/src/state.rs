@@ -32,3 +32,17 @@ impl Tables {
         self.0.store(Arc::new(next));
     }
 }
+
+/// `table` as requests see it, with every credential that it names made up.
+#[cfg(test)]
+pub(crate) fn prepared_for_tests(table: weir_table::Checked, pools: &crate::forward::Pools) -> Served {
+    let mut held = credentials::Credentials::default();
+    for id in table.table().credentials() {
+        held.replace(
+            id.shard(),
+            [(id.clone(), crate::secret::Secret::new("sk"))].into(),
+        );
+    }
+    let digest = weir_table::codec::encode(table.table()).digest;
+    prepare::prepare(table, digest, &held, pools)
+}

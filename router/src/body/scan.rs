@@ -8,8 +8,8 @@ use std::ops::Range;
 /// that a caller makes us hold.
 const MAX_MEMBERS: usize = 1_024;
 
-/// The deepest nesting, the same as `serde_json`'s.
-const MAX_DEPTH: u32 = 127;
+/// The deepest nesting below the outermost object, the same as `serde_json`'s.
+const MAX_DEPTH: u32 = 126;
 
 /// One member of an object, as places in the bytes that were scanned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,10 +103,8 @@ impl Cursor<'_> {
     }
 
     fn value(&mut self, depth: u32) -> Result<(), ScanError> {
-        if depth > MAX_DEPTH {
-            return Err(ScanError::TooDeep);
-        }
         match self.peek()? {
+            b'{' | b'[' if depth == MAX_DEPTH => Err(ScanError::TooDeep),
             b'"' => {
                 self.at += 1;
                 self.string_rest()

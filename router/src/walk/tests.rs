@@ -1,1 +1,394 @@
+//! Ways through trees: which target is asked when, and what comes out at the end. No clock runs and
+//! nothing is sent.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use tokio::time::Instant;
+use weir_table::FailureClass as C;
+use weir_table::check::check;
+use weir_table::{
+    Backoff, BaseUrl, Chain, Connections, Credential, CredentialId, Dialect, FailureClass, Model, ModelKind,
+    Node, Owner, Policy, Provider, ProviderEntry, Rung, Scope, Split, SplitTarget, Table, Timeouts,
+};
+
+use super::{Moment, Step, Terms, Walk};
+use crate::body::Prompt;
+use crate::error::Failure;
+use crate::forward::{Patience, Pools};
+use crate::key::Keys;
+use crate::state::{Served, prepared_for_tests};
+
+fn model(name: &str) -> Model {
+    Model {
+        model: format!("p/{name}"),
+        provider: "p".to_owned(),
+        upstream: name.to_owned(),
+        region: None,
+        credential: None,
+        context_window: None,
+        reasoning: false,
+    }
+}
+
+fn leaf(name: &str) -> Node {
+    Node::Model(Box::new(model(name)))
+}
+
+fn window(name: &str, tokens: u64) -> Node {
+    Node::Model(Box::new(Model {
+        context_window: Some(tokens),
+        ..model(name)
+    }))
+}
+
+fn keyed(name: &str, key: &str) -> Node {
+    let credential = Some(Credential::Named(CredentialId::of_secret_key("ns", "s", key)));
+    Node::Model(Box::new(Model {
+        credential,
+        ..model(name)
+    }))
+}
+
+fn rungs(nodes: Vec<(Node, u8)>) -> Vec<Rung> {
+    nodes
+        .into_iter()
+        .map(|(node, retries)| Rung {
+            retries,
+            timeouts: Timeouts::default(),
+            node,
+        })
+        .collect()
+}
+
+fn chain_of(name: &str, nodes: Vec<(Node, u8)>) -> Chain {
+    Chain {
+        policy: name.to_owned(),
+        on: None,
+        backoff: Backoff::DEFAULT,
+        deadline_ms: None,
+        rungs: rungs(nodes),
+    }
+}
+
+fn chain(name: &str, nodes: Vec<(Node, u8)>) -> Node {
+    Node::Chain(chain_of(name, nodes))
+}
+
+fn split(name: &str, nodes: Vec<(&str, f64, Node)>) -> Node {
+    let targets = nodes
+        .into_iter()
+        .map(|(name, weight, node)| SplitTarget::new(name.to_owned(), weight, node));
+    Node::Split(Split::new(
+        name.to_owned(),
+        name.to_owned(),
+        Vec::new(),
+        targets.collect(),
+    ))
+}
+
+fn served(root: Node) -> Served {
+    let provider = Provider {
+        owner: Owner::Namespace,
+        dialect: Dialect::OpenAI,
+        base_url: BaseUrl::parse("http://127.0.0.1:1").unwrap(),
+        region: None,
+        credential: Credential::Anonymous,
+        ca_bundle: None,
+        timeouts: Timeouts::default(),
+        connections: Connections::default(),
+        passthrough_paths: Vec::new(),
+        allowed_namespaces: None,
+        models: BTreeMap::new(),
+    };
+    let name = root.policy_name().unwrap().to_owned();
+    let mut table = Table::empty(Scope::Namespace("ns".to_owned()));
+    table
+        .providers
+        .insert("p".to_owned(), ProviderEntry::Live(Box::new(provider)));
+    table.policies.insert(
+        name,
+        Policy {
+            kind: ModelKind::Chat,
+            expose_to: BTreeSet::new(),
+            root,
+        },
+    );
+    prepared_for_tests(check(table).unwrap(), &Pools::default())
+}
+
+/// A failure, and how long the attempt took until it came.
+type Event = (FailureClass, Option<u64>, u64);
+
+fn fails(class: FailureClass) -> Event {
+    (class, None, 0)
+}
+
+fn told(class: FailureClass, retry_after_ms: u64) -> Event {
+    (class, Some(retry_after_ms), 0)
+}
+
+fn takes(class: FailureClass, millis: u64) -> Event {
+    (class, None, millis)
+}
+
+/// Walks `root` while attempts fail as in `events`, the last one for ever, and writes down what happens:
+/// `@millis target` for an attempt, with `!` where its own limits bind, and at last the outcome.
+fn story(root: Node, events: &[Event]) -> String {
+    story_within(root, events, None)
+}
+
+fn story_within(root: Node, events: &[Event], caller: Option<Duration>) -> String {
+    let served = served(root);
+    let tree = served.policies.values().next().unwrap();
+    let prompt = Prompt::read(Bytes::from_static(
+        br#"{"model":"m","requesty":{"trace_id":"t"}}"#,
+    ))
+    .unwrap();
+    let headers = HeaderMap::new();
+    let keys = Keys {
+        prompt: &prompt,
+        headers: &headers,
+        request_id: "r",
+    };
+    let begun = Instant::now();
+    let mut walk = Walk::new(Terms {
+        begun,
+        patience: caller,
+        silence: C::FirstTokenTimeout,
+        keys,
+    });
+    let (mut now, mut story) = (begun, String::new());
+    let mut step = walk.begin(tree.root());
+    for n in 0..100 {
+        let next = match step {
+            Step::Try(next) => next,
+            Step::Over(failure) => {
+                write!(story, "{}", failure.class).unwrap();
+                return story;
+            }
+        };
+        now = now.max(next.not_before);
+        let binds = if next.patience == Patience::Limited {
+            "!"
+        } else {
+            ""
+        };
+        write!(
+            story,
+            "@{} {}{binds} ",
+            (now - begun).as_millis(),
+            &next.leaf.label[2..]
+        )
+        .unwrap();
+        let (class, retry_after, took) = events[n.min(events.len() - 1)];
+        now += Duration::from_millis(took);
+        let failure = Failure {
+            retry_after: retry_after.map(Duration::from_millis),
+            ..Failure::new(class, "x")
+        };
+        step = walk.failed(failure, Moment { now, jitter: 0.5 });
+    }
+    panic!("it never ends: {story}");
+}
+
+#[test]
+fn a_split_alone_asks_once() {
+    let root = split("s", vec![("a", 1.0, leaf("a")), ("b", 0.0, leaf("b"))]);
+    assert_eq!(story(root, &[fails(C::Overloaded)]), "@0 a Overloaded");
+}
+
+#[test]
+fn retries_come_first_then_the_next_rung() {
+    let root = chain("c", vec![(leaf("a"), 2), (leaf("b"), 1)]);
+    assert_eq!(
+        story(root, &[fails(C::ServerError)]),
+        "@0 a! @500 a! @1500 a! @1500 b @2000 b ServerError"
+    );
+}
+
+#[test]
+fn a_short_rate_limit_is_waited_for_and_a_long_one_is_not() {
+    let root = || chain("c", vec![(leaf("a"), 1), (leaf("b"), 0)]);
+    assert_eq!(
+        story(root(), &[told(C::RateLimited, 2_000)]),
+        "@0 a! @2000 a! @2000 b RateLimited"
+    );
+    assert_eq!(
+        story(root(), &[told(C::RateLimited, 60_000)]),
+        "@0 a! @0 b RateLimited"
+    );
+}
+
+#[test]
+fn the_last_rung_waits_as_long_as_it_is_told_if_that_fits() {
+    let root = || chain("c", vec![(leaf("a"), 1)]);
+    assert_eq!(
+        story(root(), &[told(C::RateLimited, 60_000)]),
+        "@0 a @60000 a RateLimited"
+    );
+    assert_eq!(
+        story(root(), &[told(C::RateLimited, 599_500)]),
+        "@0 a RateLimited"
+    );
+}
+
+#[test]
+fn a_silent_target_is_asked_once_on_whatever_rung() {
+    let root = chain(
+        "c",
+        vec![(leaf("a"), 5), (leaf("b"), 0), (leaf("a"), 5), (leaf("d"), 0)],
+    );
+    let events = [takes(C::FirstTokenTimeout, 10_000), fails(C::Overloaded)];
+    assert_eq!(story(root, &events), "@0 a! @10000 b! @10000 d Overloaded");
+}
+
+#[test]
+fn limits_do_not_bind_where_only_the_same_target_is_left() {
+    let root = chain("c", vec![(leaf("a"), 0), (leaf("a"), 0)]);
+    assert_eq!(
+        story(root, &[fails(C::FirstTokenTimeout)]),
+        "@0 a FirstTokenTimeout"
+    );
+}
+
+#[test]
+fn a_refused_credential_is_not_used_again() {
+    let root = chain(
+        "c",
+        vec![
+            (keyed("a", "k"), 3),
+            (keyed("b", "k"), 0),
+            (keyed("c", "other"), 0),
+        ],
+    );
+    for class in [C::Unauthorized, C::QuotaExhausted] {
+        assert_eq!(
+            story(root.clone(), &[fails(class)]),
+            format!("@0 a! @0 c {class}")
+        );
+    }
+}
+
+#[test]
+fn a_prompt_too_long_goes_only_where_more_fits_or_nobody_knows() {
+    let root = chain(
+        "c",
+        vec![
+            (window("a", 8), 2),
+            (window("b", 8), 0),
+            (leaf("c"), 0),
+            (window("d", 9), 0),
+        ],
+    );
+    assert_eq!(
+        story(root, &[fails(C::ContextLengthExceeded)]),
+        "@0 a! @0 c! @0 d ContextLengthExceeded"
+    );
+}
+
+#[test]
+fn filtered_content_stops_the_whole_tree() {
+    let inner = chain("i", vec![(leaf("a"), 0), (leaf("b"), 0)]);
+    let root = chain("c", vec![(inner, 0), (leaf("c"), 0)]);
+    assert_eq!(story(root, &[fails(C::ContentFiltered)]), "@0 a! ContentFiltered");
+    let last = chain("c", vec![(leaf("a"), 0)]);
+    assert_eq!(
+        story(last, &[takes(C::DeadlineExceeded, 600_000)]),
+        "@0 a DeadlineExceeded"
+    );
+}
+
+#[test]
+fn a_policys_own_list_decides() {
+    let on = |on: &[FailureClass]| {
+        let on = Some(on.iter().copied().collect());
+        Node::Chain(Chain {
+            on,
+            ..chain_of("c", vec![(leaf("a"), 0), (leaf("b"), 0)])
+        })
+    };
+    assert_eq!(
+        story(on(&[C::RateLimited]), &[fails(C::ServerError)]),
+        "@0 a ServerError"
+    );
+    assert_eq!(
+        story(on(&[C::ContentFiltered]), &[fails(C::ContentFiltered)]),
+        "@0 a @0 b ContentFiltered"
+    );
+}
+
+#[test]
+fn an_inner_chain_runs_once_and_counts_as_its_most_useful_error() {
+    let inner = chain("i", vec![(leaf("a"), 0), (leaf("b"), 0)]);
+    let root = chain("o", vec![(inner, 0), (leaf("c"), 0)]);
+    let events = [
+        told(C::RateLimited, 9_000),
+        fails(C::ServerError),
+        fails(C::Unauthorized),
+    ];
+    assert_eq!(story(root, &events), "@0 a! @0 b! @0 c RateLimited");
+}
+
+#[test]
+fn a_split_inside_a_chain_falls_on_to_the_next_rung() {
+    let inner = split("s", vec![("a", 1.0, leaf("a")), ("b", 0.0, leaf("b"))]);
+    let root = chain("c", vec![(inner, 0), (leaf("c"), 0)]);
+    assert_eq!(
+        story(root, &[fails(C::ConnectFailed)]),
+        "@0 a! @0 c ConnectFailed"
+    );
+}
+
+#[test]
+fn an_inner_chain_whose_first_target_is_out_goes_on_with_its_second() {
+    let inner = chain("i", vec![(leaf("a"), 0), (leaf("b"), 0)]);
+    let root = chain("o", vec![(leaf("a"), 0), (inner, 0)]);
+    assert_eq!(
+        story(root, &[fails(C::Timeout), fails(C::Overloaded)]),
+        "@0 a! @0 b Overloaded"
+    );
+}
+
+#[test]
+fn no_attempt_begins_with_less_than_a_second_left() {
+    let root = || chain("c", vec![(leaf("a"), 3), (leaf("b"), 0)]);
+    let caller = Some(Duration::from_secs(3));
+    assert_eq!(
+        story_within(root(), &[takes(C::Overloaded, 1_900)], caller),
+        "@0 a! @1900 b Overloaded"
+    );
+    assert_eq!(
+        story_within(root(), &[takes(C::Overloaded, 2_100)], caller),
+        "@0 a! Overloaded"
+    );
+}
+
+#[test]
+fn a_policys_deadline_bounds_its_chain() {
+    let root = Node::Chain(Chain {
+        deadline_ms: Some(2_000),
+        ..chain_of("c", vec![(leaf("a"), 9)])
+    });
+    assert_eq!(story(root, &[fails(C::Overloaded)]), "@0 a @500 a Overloaded");
+}
+
+#[test]
+fn every_failure_ends_every_walk() {
+    for class in C::ALL {
+        let inner = chain("i", vec![(leaf("a"), 2), (window("b", 5), 1)]);
+        let root = chain(
+            "o",
+            vec![
+                (split("s", vec![("i", 1.0, inner)]), 0),
+                (keyed("c", "k"), 2),
+                (leaf("a"), 1),
+            ],
+        );
+        let told = story(root, &[fails(class)]);
+        assert!(told.matches('@').count() <= 10, "{told}");
+    }
+}

@@ -1,6 +1,8 @@
 //! The router as its callers and providers see it: real sockets on loopback, tables pushed in-process, and
 //! providers that do byte for byte what a test tells them.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 mod bad_input;
 mod fallback;
 mod lifecycle;

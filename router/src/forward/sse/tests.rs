@@ -1,1 +1,138 @@
+//! Where events end, and what they mean.
 
+use bytes::Bytes;
+use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
+use weir_table::FailureClass;
+
+use super::{Events, Meaning, Progress, TooLarge, events};
+
+fn chunk(delta: &str, finish: &str) -> String {
+    format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":{finish}}}]}}\n\n")
+}
+
+fn open(event: &str) -> Meaning {
+    Progress::new(1).open(event.as_bytes())
+}
+
+proptest! {
+    #[test]
+    fn however_a_stream_is_cut_up_only_whole_events_come_out(
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+        ends in prop::collection::vec(prop::sample::select(vec!["\n\n", "\r\n\r\n"]), 1..6),
+    ) {
+        let whole: String = ends.iter().enumerate().map(|(n, end)| format!("event: x\ndata: {n}{end}")).collect();
+        let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(whole.len())).collect();
+        places.extend([0, whole.len()]);
+        places.sort_unstable();
+        let (mut splitter, mut out) = (Events::default(), Vec::new());
+        for pair in places.windows(2) {
+            let block = splitter.push(&Bytes::copy_from_slice(&whole.as_bytes()[pair[0]..pair[1]])).unwrap();
+            prop_assert!(block.is_empty() || block.ends_with(b"\n\n") || block.ends_with(b"\n\r\n"));
+            out.extend_from_slice(&block);
+        }
+        prop_assert_eq!(String::from_utf8(out.clone()).unwrap(), whole);
+        prop_assert_eq!(events(&out).count(), ends.len());
+    }
+}
+
+#[test]
+fn a_whole_read_is_not_copied() {
+    let read = Bytes::from_static(b"data: 1\n\ndata: 2\n\n");
+    assert_eq!(Events::default().push(&read).unwrap().as_ptr(), read.as_ptr());
+}
+
+#[test]
+fn an_event_without_end_is_given_up() {
+    let mut splitter = Events::default();
+    let read = Bytes::from(vec![b'x'; 600 * 1024]);
+    assert_eq!(splitter.push(&read), Ok(Bytes::new()));
+    assert_eq!(splitter.push(&read), Err(TooLarge));
+}
+
+#[test]
+fn every_kind_of_content_commits() {
+    for delta in [
+        r#"{"content":"a"}"#,
+        r#"{"reasoning_content":"a"}"#,
+        r#"{"reasoning":"a"}"#,
+        r#"{"refusal":"no"}"#,
+        r#"{"audio":{"data":"x"}}"#,
+        r#"{"tool_calls":[{"index":0}]}"#,
+        r#"{"function_call":{"name":"f"}}"#,
+    ] {
+        assert_eq!(open(&chunk(delta, "null")), Meaning::Commits, "{delta}");
+    }
+}
+
+#[test]
+fn what_is_no_content_does_not() {
+    for event in [
+        ": ping\n\n".to_owned(),
+        "event: x\n\n".to_owned(),
+        "data: {\"choices\":[]}\n\n".to_owned(),
+        chunk(r#"{"role":"assistant","content":""}"#, "null"),
+        chunk(r#"{"content":null,"tool_calls":[]}"#, "null"),
+        chunk("{}", "\"stop\""),
+    ] {
+        assert_eq!(open(&event), Meaning::Passes, "{event}");
+    }
+}
+
+#[test]
+fn an_empty_answer_that_was_cut_off_is_an_answer() {
+    assert_eq!(open(&chunk("{}", "\"length\"")), Meaning::Commits);
+    assert_eq!(open(&chunk("{}", "\"content_filter\"")), Meaning::Commits);
+}
+
+#[test]
+fn an_error_inside_a_stream_is_one() {
+    for event in [
+        "data: {\"error\":{\"message\":\"x\",\"code\":\"insufficient_quota\"}}\n\n",
+        "data: {\"id\":\"1\",\"error\":{\"message\":\"x\",\"type\":\"insufficient_quota\"}}\n\n",
+    ] {
+        for meaning in [open(event), Progress::new(1).pass(event.as_bytes())] {
+            let Meaning::Failed(failure) = meaning else {
+                panic!("{event}: {meaning:?}")
+            };
+            assert_eq!(failure.class, FailureClass::QuotaExhausted);
+        }
+    }
+    let vllm = "data: {\"object\":\"error\",\"message\":\"too busy\",\"code\":503}\n\n";
+    let Meaning::Failed(failure) = Progress::new(1).pass(vllm.as_bytes()) else {
+        panic!("not seen")
+    };
+    assert_eq!(failure.class, FailureClass::Overloaded);
+}
+
+#[test]
+fn a_text_about_errors_is_none() {
+    let event = chunk(r#"{"content":"\"error\":1 \"finish_reason\":\"stop\""}"#, "null");
+    let mut progress = Progress::new(1);
+    assert_eq!(progress.pass(event.as_bytes()), Meaning::Passes);
+    assert!(!progress.all_finished());
+}
+
+#[test]
+fn a_stream_is_finished_when_every_choice_is() {
+    let mut progress = Progress::new(2);
+    let end =
+        |index: u32| format!("data: {{\"choices\":[{{\"index\":{index},\"finish_reason\": \"stop\"}}]}}\n\n");
+    assert_eq!(progress.pass(end(0).as_bytes()), Meaning::Passes);
+    assert_eq!(progress.pass(end(0).as_bytes()), Meaning::Passes);
+    assert!(!progress.all_finished());
+    assert_eq!(progress.pass(end(1).as_bytes()), Meaning::Passes);
+    assert!(progress.all_finished());
+}
+
+#[test]
+fn a_malformed_event_is_seen_at_any_time() {
+    let broken = "data: {\"choices\":[{\n\n";
+    assert_eq!(open(broken), Meaning::Malformed);
+    assert_eq!(Progress::new(1).pass(broken.as_bytes()), Meaning::Malformed);
+}
+
+#[test]
+fn the_end_is_seen() {
+    assert_eq!(open("data: [DONE]\n\n"), Meaning::Done);
+    assert_eq!(Progress::new(1).pass(b"data:[DONE]\r\n\r\n"), Meaning::Done);
+}
