@@ -1,3 +1,17 @@
-//! The `weir` command.
+//! The `weir` command, also usable as `kubectl weir`: wiring, and nothing that could be tested without a
+//! process.
 
-fn main() {}
+mod args;
+mod check;
+mod error;
+mod explain;
+mod files;
+mod load;
+mod out;
+mod run;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    error::exit_code(run::run(std::env::args_os().collect()))
+}

@@ -1,0 +1,187 @@
+//! The command line: what can be asked, and the help that teaches it. Nothing here does anything.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::explain::PolicyName;
+use crate::files::Depth;
+use crate::load::References;
+
+/// Splits LLM traffic between models, and fails over, by policies.
+///
+/// Works on the very YAML that a cluster gets, and needs no cluster: it compiles and routes by the same code
+/// as the operator and the routers. Named kubectl-weir on the PATH, it is `kubectl weir`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "weir",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "Begin with:\n  weir demo                     see it work: no key, no cluster\n  \
+                  weir check -f examples/       what the cluster would say"
+)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What can be asked.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Check(Check),
+    Explain(Explain),
+    /// Write a completion script for a shell to standard output.
+    #[command(after_help = "Examples:\n  source <(weir completion bash)\n  \
+                            weir completion zsh > \"${fpath[1]}/_weir\"\n  \
+                            weir completion fish > ~/.config/fish/completions/weir.fish")]
+    Completion {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the version.
+    Version,
+}
+
+/// Say what the cluster would say of these files.
+///
+/// Every object is judged by the compiler that the operator runs, and fields that no kind has are refused.
+/// References to a kind of which the files hold no document at all, such as Secrets, are not followed
+/// unless --strict-refs is given; that is said.
+///
+/// Exit code: 0 if all is in order (warnings may remain), 1 if something is not, 2 if it could not be checked.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  weir check -f examples/\n  weir check -f policies/ -R --strict-refs\n  \
+                        kustomize build . | weir check -f -\n  weir check -f policies/ -o sarif > weir.sarif"
+)]
+pub(crate) struct Check {
+    /// Files, or folders whose *.yaml, *.yml and *.json are read; `-` is standard input.
+    #[arg(short = 'f', long = "filename", value_name = "PATH", required = true, num_args = 1..)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Also read the folders inside the folders.
+    #[arg(short = 'R', long)]
+    recursive: bool,
+    /// How to say it.
+    #[arg(short, long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) output: ReportFormat,
+    /// Also miss what lies in no file: follow references to providers and Secrets always.
+    #[arg(long)]
+    strict_refs: bool,
+    #[command(flatten)]
+    pub(crate) system: System,
+}
+
+impl Check {
+    /// How deep folders are read.
+    pub(crate) fn depth(&self) -> Depth {
+        depth(self.recursive)
+    }
+
+    /// Which references are followed.
+    pub(crate) fn references(&self) -> References {
+        if self.strict_refs {
+            References::All
+        } else {
+            References::WithinFiles
+        }
+    }
+}
+
+/// Say which target a key gets, and why. No request is made.
+///
+/// A key is what a request is held by: its `requesty.trace_id`, else its `requesty.user_id`, and so on. The same
+/// key gets the same target in every router, always; this computes it as they do.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  weir explain -f examples/ policy/gradual-rollout --key user-42\n  \
+                        weir explain -f examples/ policy/team-a/chat --key user-42 -o json\n  \
+                        seq 1000 | weir explain -f examples/ policy/reasoning-experiment --keys - | cut -f2 | sort \
+                        | uniq -c"
+)]
+pub(crate) struct Explain {
+    /// A file, or a folder whose *.yaml, *.yml and *.json are read; `-` is standard input. May be repeated.
+    #[arg(short = 'f', long = "filename", value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Also read the folders inside the folders.
+    #[arg(short = 'R', long)]
+    recursive: bool,
+    /// The policy: policy/NAME, or policy/NAMESPACE/NAME.
+    pub(crate) policy: PolicyName,
+    /// The namespace of a policy/NAME.
+    #[arg(short, long, default_value = "default")]
+    pub(crate) namespace: String,
+    #[command(flatten)]
+    pub(crate) keys: Keys,
+    /// How to say it; with --keys, json is one object a line.
+    #[arg(short, long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) system: System,
+}
+
+impl Explain {
+    /// How deep folders are read.
+    pub(crate) fn depth(&self) -> Depth {
+        depth(self.recursive)
+    }
+}
+
+/// Which keys to explain.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Keys {
+    /// The key to explain.
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+    /// A file with one key a line; `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Option<PathBuf>,
+}
+
+/// Where Weir itself is taken to live.
+#[derive(Debug, Args)]
+pub(crate) struct System {
+    /// Weir's own namespace, where the Secrets of ClusterProviders lie.
+    #[arg(long, value_name = "NAMESPACE", default_value = "weir-system")]
+    pub(crate) system_namespace: String,
+}
+
+/// The ways to write a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people.
+    Human,
+    /// One JSON document.
+    Json,
+    /// SARIF 2.1.0, which code hosts show beside the lines.
+    Sarif,
+}
+
+/// The ways to write an explanation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Human,
+    /// JSON.
+    Json,
+}
+
+fn depth(recursive: bool) -> Depth {
+    if recursive { Depth::Nested } else { Depth::Flat }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,50 @@
+//! `weir check`: what the cluster would say of files. Reads, has it judged, and writes the report; the
+//! judging is the compiler's.
+
+mod human;
+mod report;
+mod rule;
+mod sarif;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use weir_policy::compile::compile;
+
+use self::report::Report;
+use crate::args::{Check, ReportFormat};
+use crate::error::{Error, Outcome};
+use crate::files::{self, Input};
+use crate::load::{self, References};
+use crate::out::Out;
+
+/// Checks what `args` name.
+pub(crate) fn run(args: &Check) -> Result<Outcome, Error> {
+    let inputs = files::read(&args.paths, args.depth()).map_err(|error| Error::Usage(error.to_string()))?;
+    let report = judge(&inputs, &args.system.system_namespace, args.references());
+    let mut out = Out::stdout();
+    match args.output {
+        ReportFormat::Human => human::write(&report, out.paint(), &mut out)?,
+        ReportFormat::Json => json(&report, &mut out)?,
+        ReportFormat::Sarif => json(&sarif::log(&report), &mut out)?,
+    }
+    out.flush()?;
+    Ok(if report.is_in_order() {
+        Outcome::Good
+    } else {
+        Outcome::Bad
+    })
+}
+
+/// What is to be said of `inputs`.
+fn judge(inputs: &[Input], system_namespace: &str, references: References) -> Report {
+    let mut documents = load::documents(inputs, system_namespace);
+    let not_checked = load::follow(&mut documents, references);
+    let compiled = compile(&documents.snapshot, &BTreeMap::new());
+    Report::new(&documents, &compiled, not_checked)
+}
+
+fn json(value: &impl serde::Serialize, out: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    writeln!(out)
+}

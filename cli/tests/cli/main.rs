@@ -1,0 +1,12 @@
+//! The real `weir` binary, from its command line to its exit code.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's helpers fail as the test does"
+)]
+
+mod check;
+mod command;
+mod explain;
+mod run;
