@@ -1,0 +1,92 @@
+//! Secrets in the index: facts go into the snapshot, values stay here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use weir_policy::snapshot::SecretFacts;
+use weir_table::Scope;
+
+use crate::index::{Delta, Effect, Effects, Index};
+use crate::observe::{ObservedSecret, SecretId};
+use crate::secret::SecretBytes;
+
+/// The values of every labelled Secret.
+#[derive(Debug, Default)]
+pub struct SecretStore(BTreeMap<SecretId, BTreeMap<String, SecretBytes>>);
+
+impl SecretStore {
+    /// The value under `key`, if it is there and not empty.
+    pub fn value(&self, id: &SecretId, key: &str) -> Option<&SecretBytes> {
+        self.0.get(id)?.get(key)
+    }
+}
+
+impl Index {
+    pub(super) fn apply_secrets(&mut self, delta: Delta<ObservedSecret, SecretId>) -> Effects {
+        match delta {
+            Delta::Applied(secret) => self.put_secret(secret),
+            Delta::Deleted(id) => self.take_secret_out(&id),
+            Delta::Reset(all) => self.reset_secrets(all),
+        }
+    }
+
+    fn reset_secrets(&mut self, all: Vec<ObservedSecret>) -> Effects {
+        let listed: BTreeSet<&SecretId> = all.iter().map(|secret| &secret.id).collect();
+        let gone: Vec<_> = self
+            .secrets
+            .0
+            .keys()
+            .filter(|id| !listed.contains(id))
+            .cloned()
+            .collect();
+        let mut effects = Effects::new();
+        for id in gone {
+            effects.append(&mut self.take_secret_out(&id));
+        }
+        for secret in all {
+            effects.append(&mut self.put_secret(secret));
+        }
+        effects
+    }
+
+    fn put_secret(&mut self, secret: ObservedSecret) -> Effects {
+        let ObservedSecret { id, facts, values } = secret;
+        let mut effects = Effects::new();
+        if self.secrets.0.get(&id) != Some(&values) {
+            self.secrets.0.insert(id.clone(), values);
+            effects.insert(Effect::Gather);
+        }
+        if self.snapshot.secret(&id.namespace, &id.name) != Some(&facts) {
+            self.namespace(&id.namespace)
+                .secrets
+                .insert(id.name.clone(), facts);
+            effects.append(&mut self.touched_by_secret(&id));
+        }
+        effects
+    }
+
+    fn take_secret_out(&mut self, id: &SecretId) -> Effects {
+        self.secrets.0.remove(id);
+        let facts: Option<SecretFacts> = self.namespace(&id.namespace).secrets.remove(&id.name);
+        self.tidy(&id.namespace);
+        match facts {
+            Some(_) => self
+                .touched_by_secret(id)
+                .into_iter()
+                .chain([Effect::Gather])
+                .collect(),
+            None => Effects::new(),
+        }
+    }
+
+    /// A Secret serves its own namespace; one in Weir's serves ClusterProviders, and so may serve them all.
+    fn touched_by_secret(&self, id: &SecretId) -> Effects {
+        let scope = Scope::Namespace(id.namespace.clone());
+        if id.namespace == self.snapshot.system_namespace {
+            self.every_scope()
+        } else if self.scopes().contains(&scope) {
+            [Effect::Compile(scope)].into()
+        } else {
+            Effects::new()
+        }
+    }
+}
