@@ -1,16 +1,31 @@
 //! Every Kubernetes write of Weir: watch, compile, publish, report.
 //!
-//! In the order in which a change passes: [`observe`], [`config_map`] and [`endpoints`] (API objects to values
-//! and back), [`index`] (all that is known), [`debounce`] (when to look again).
+//! In the order in which a change passes: [`watch`] (event streams), [`observe`], [`config_map`] and
+//! [`endpoints`] (API objects to values and back), [`index`] (all that is known), [`debounce`] (when to look
+//! again), [`reconcile`] (names the steps), [`work`] (what the objects compile to), [`credentials`] and [`publish`] (what routers read), [`rollout`]
+//! (what routers say), [`report`] (what people read). Around them: [`lease`] (who may write), [`admin`] and
+//! [`metrics`], [`args`] and [`run`].
 //!
 //! Compiling is `weir-policy`'s business: nothing here decides what a policy means.
 
+pub mod admin;
+pub mod args;
 pub mod config_map;
+pub mod credentials;
 pub mod debounce;
 pub mod endpoints;
 pub mod index;
+pub mod lease;
+pub mod metrics;
 pub mod observe;
+pub mod publish;
+pub mod reconcile;
+pub mod report;
+pub mod rollout;
+pub mod run;
 pub mod secret;
+pub mod watch;
+pub mod work;
 
 /// The name under which the operator writes: field manager, label value and reporter of Events.
 pub const MANAGER: &str = "weir-operator";

@@ -1,0 +1,84 @@
+//! The command line: exactly what was typed, or stands in the environment.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// Compiles Weir's policies into routing tables, and says in their statuses what became of them.
+///
+/// It watches LoadBalancingPolicies, FallbackPolicies, Providers, ClusterProviders and the Secrets labelled
+/// weir.dev/credential=true, and writes into its own namespace: the tables (ConfigMaps weir-cluster and
+/// weir-ns-<namespace>) and the credentials that they name (Secrets weir-credentials-0 to -f). Routers read those.
+/// Of several replicas one writes at a time; the others stand by, and take over within seconds.
+///
+/// The API server is found through the pod's service account or, outside a cluster, through KUBECONFIG.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "weir-operator",
+    version,
+    after_help = "Example, on a machine with a kubeconfig:\n  weir-operator --admin-listen 127.0.0.1:9091 --log-format text\n\n\
+        Then: kubectl get llm -A     what became of every policy and provider\n      \
+        curl 127.0.0.1:9091/readyz  whether every watch has delivered its first list"
+)]
+pub struct Args {
+    /// The namespace of Weir itself, into which tables and credentials are written.
+    #[arg(long, env = "WEIR_NAMESPACE", default_value = "weir-system")]
+    pub namespace: String,
+
+    /// The Service in front of the routers. A policy counts as programmed when all its ready endpoints serve it.
+    #[arg(long, env = "WEIR_ROUTER_SERVICE", default_value = "weir-router")]
+    pub router_service: String,
+
+    /// The routers' admin port, where their Service has no port named `admin`.
+    #[arg(long, env = "WEIR_ROUTER_ADMIN_PORT", default_value_t = 9090)]
+    pub router_admin_port: u16,
+
+    /// Where to serve /livez, /readyz and /metrics.
+    #[arg(long, env = "WEIR_ADMIN_LISTEN", default_value = "0.0.0.0:9091")]
+    pub admin_listen: SocketAddr,
+
+    /// A file with the token that routers want to see on their admin port. It is read anew for every question.
+    #[arg(long, env = "WEIR_ADMIN_TOKEN_FILE")]
+    pub admin_token_file: Option<PathBuf>,
+
+    /// The Lease whose holder writes.
+    #[arg(long, env = "WEIR_LEASE_NAME", default_value = "weir-operator")]
+    pub lease_name: String,
+
+    /// What this replica calls itself in the Lease; no two may call themselves the same. By default the
+    /// machine's name, which in a cluster is the pod's.
+    #[arg(long, env = "WEIR_IDENTITY")]
+    pub identity: Option<String>,
+
+    /// How log lines are written.
+    #[arg(long, env = "WEIR_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
+    pub log_format: LogFormat,
+
+    /// What is logged: error, warn, info, debug, trace, or a filter such as `info,weir_operator=debug`.
+    #[arg(long, env = "WEIR_LOG", default_value = "info")]
+    pub log: String,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Args;
+
+    #[test]
+    fn the_command_line_is_well_formed_and_every_flag_is_explained() {
+        let command = Args::command();
+        command.clone().debug_assert();
+        assert!(command.get_arguments().all(|flag| flag.get_help().is_some()));
+    }
+}

@@ -1,0 +1,380 @@
+//! Who of the replicas may write: the holder of a Lease, and only until a time that it knows.
+//!
+//! Holding is a matter of time, not of memory: [`Gate`] closes by itself when renewals fail, before any other
+//! replica can take over. Others judge by their own clock since they last saw the Lease change, so that clocks
+//! need not agree. Known crates keep saying "leader" while renewals fail, which is why this is written here.
+//!
+//! What is lost in the worst case is one write that was already on its way; writes of tables name the version
+//! that they replace, so that such a late one is refused.
+
+use std::time::Duration;
+
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use k8s_openapi::jiff::Timestamp;
+use kube::Api;
+use kube::api::PostParams;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// How long others wait after the last sign of life.
+const DURATION: Duration = Duration::from_secs(6);
+/// How much earlier the holder stops writing.
+const MARGIN: Duration = Duration::from_secs(1);
+/// How often the holder renews.
+const RENEW: Duration = Duration::from_secs(2);
+/// How often the others look, and how soon a failed renewal is tried again.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long a request may take.
+const REQUEST: Duration = Duration::from_secs(2);
+
+/// One uninterrupted time of holding the Lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Tenure {
+    term: u64,
+    until: Instant,
+}
+
+/// Says whether this replica may write now.
+#[derive(Debug, Clone)]
+pub struct Gate(watch::Receiver<Option<Tenure>>);
+
+impl Gate {
+    /// The number of the present tenure, or `None` if this replica must not write.
+    pub fn term(&self) -> Option<u64> {
+        let tenure = *self.0.borrow();
+        tenure
+            .filter(|tenure| Instant::now() < tenure.until)
+            .map(|tenure| tenure.term)
+    }
+
+    /// Waits for the next acquisition, renewal or loss; for ever once the elector is gone.
+    pub async fn changed(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// What this replica last saw of the Lease.
+#[derive(Debug)]
+struct Sighting {
+    lease: Option<Lease>,
+    /// When it was last seen to change.
+    changed_at: Instant,
+}
+
+impl Sighting {
+    /// Takes a newer look in.
+    fn update(&mut self, lease: Option<Lease>, now: Instant) {
+        let version =
+            |lease: &Option<Lease>| lease.as_ref().and_then(|l| l.metadata.resource_version.clone());
+        if version(&self.lease) != version(&lease) {
+            self.changed_at = now;
+        }
+        self.lease = lease;
+    }
+
+    fn spec(&self) -> LeaseSpec {
+        self.lease
+            .as_ref()
+            .and_then(|lease| lease.spec.clone())
+            .unwrap_or_default()
+    }
+
+    /// The holder, unless it has let go.
+    fn holder(&self) -> Option<String> {
+        self.spec().holder_identity.filter(|holder| !holder.is_empty())
+    }
+
+    /// Whether `me` may write itself into the Lease at `now`.
+    fn is_open_to(&self, me: &str, now: Instant) -> bool {
+        let seconds = self
+            .spec()
+            .lease_duration_seconds
+            .and_then(|s| u64::try_from(s).ok());
+        let duration = seconds.map_or(DURATION, Duration::from_secs);
+        self.holder().is_none_or(|holder| holder == me) || now >= self.changed_at + duration
+    }
+
+    /// The Lease with `me` in it. It names the version seen, so that only one of two takers succeeds.
+    fn claim(&self, name: &str, me: &str, time: Timestamp) -> Lease {
+        let old = self.spec();
+        let is_renewal = self.holder().as_deref() == Some(me);
+        let transitions = old.lease_transitions.unwrap_or_default();
+        let spec = LeaseSpec {
+            holder_identity: Some(me.to_owned()),
+            lease_duration_seconds: i32::try_from(DURATION.as_secs()).ok(),
+            acquire_time: old.acquire_time.filter(|_| is_renewal).or(Some(MicroTime(time))),
+            renew_time: Some(MicroTime(time)),
+            lease_transitions: Some(if is_renewal { transitions } else { transitions + 1 }),
+            ..LeaseSpec::default()
+        };
+        Lease {
+            metadata: self.metadata(name),
+            spec: Some(spec),
+        }
+    }
+
+    /// The Lease with nobody in it.
+    fn release(&self, name: &str) -> Lease {
+        let spec = LeaseSpec {
+            holder_identity: None,
+            ..self.spec()
+        };
+        Lease {
+            metadata: self.metadata(name),
+            spec: Some(spec),
+        }
+    }
+
+    fn metadata(&self, name: &str) -> ObjectMeta {
+        let seen = self
+            .lease
+            .as_ref()
+            .map(|lease| lease.metadata.clone())
+            .unwrap_or_default();
+        ObjectMeta {
+            name: Some(name.to_owned()),
+            resource_version: seen.resource_version,
+            labels: seen.labels,
+            annotations: seen.annotations,
+            owner_references: seen.owner_references,
+            ..ObjectMeta::default()
+        }
+    }
+}
+
+/// Takes part in the election for one Lease.
+pub struct Elector {
+    api: Api<Lease>,
+    name: String,
+    identity: String,
+    sighting: Sighting,
+    tenure: watch::Sender<Option<Tenure>>,
+    terms: u64,
+}
+
+impl std::fmt::Debug for Elector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Elector")
+            .field("name", &self.name)
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Elector {
+    /// An elector for the Lease `name`, in which this replica calls itself `identity`.
+    pub fn new(api: Api<Lease>, name: &str, identity: &str) -> Self {
+        Self {
+            api,
+            name: name.to_owned(),
+            identity: identity.to_owned(),
+            sighting: Sighting {
+                lease: None,
+                changed_at: Instant::now(),
+            },
+            tenure: watch::Sender::new(None),
+            terms: 0,
+        }
+    }
+
+    /// The gate that this elector opens.
+    pub fn gate(&self) -> Gate {
+        Gate(self.tenure.subscribe())
+    }
+
+    /// Takes part until `stop`, then lets go.
+    pub async fn run(mut self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let pause = self.round().await;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = sleep(pause) => {}
+            }
+        }
+        self.let_go().await;
+    }
+
+    /// Looks, claims if that is possible, and says how long to wait.
+    async fn round(&mut self) -> Duration {
+        if !self.is_holding() {
+            self.lose("the lease could not be renewed in time");
+        }
+        match timeout(REQUEST, self.attempt()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(kube::Error::Api(status))) if status.is_conflict() || status.is_already_exists() => {
+                self.lose("another replica was faster");
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(error = %crate::publish::describe(&error), "the lease can't be had")
+            }
+            Err(_) => tracing::warn!("the lease can't be had: no answer from the API server"),
+        }
+        if self.is_holding() { RENEW } else { LOOK }
+    }
+
+    /// A holder writes without looking: the version that it names is proof enough.
+    async fn attempt(&mut self) -> Result<(), kube::Error> {
+        if !self.is_holding() {
+            let lease = self.api.get_opt(&self.name).await?;
+            self.sighting.update(lease, Instant::now());
+        }
+        if self.sighting.is_open_to(&self.identity, Instant::now()) {
+            self.write_claim().await
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn write_claim(&mut self) -> Result<(), kube::Error> {
+        let sent_at = Instant::now();
+        let claim = self.sighting.claim(&self.name, &self.identity, Timestamp::now());
+        let written = match &self.sighting.lease {
+            None => self.api.create(&PostParams::default(), &claim).await?,
+            Some(_) => {
+                self.api
+                    .replace(&self.name, &PostParams::default(), &claim)
+                    .await?
+            }
+        };
+        self.sighting.update(Some(written), sent_at);
+        self.hold(sent_at + DURATION.saturating_sub(MARGIN));
+        Ok(())
+    }
+
+    fn hold(&mut self, until: Instant) {
+        if !self.is_holding() {
+            self.terms += 1;
+            tracing::info!(identity = self.identity, "leading: this replica writes");
+        }
+        self.tenure.send_replace(Some(Tenure {
+            term: self.terms,
+            until,
+        }));
+    }
+
+    fn lose(&mut self, why: &str) {
+        if self.tenure.send_replace(None).is_some() {
+            tracing::warn!(why, "not leading any more: this replica has stopped writing");
+        }
+    }
+
+    fn is_holding(&self) -> bool {
+        self.tenure
+            .borrow()
+            .is_some_and(|tenure| Instant::now() < tenure.until)
+    }
+
+    /// Lets the next replica in at once.
+    async fn let_go(mut self) {
+        let was_holding = self.is_holding();
+        self.lose("shutting down");
+        if was_holding {
+            let free = self.sighting.release(&self.name);
+            let params = PostParams::default();
+            // Nothing depends on it: without it the others wait for the Lease to lapse.
+            let _ = timeout(REQUEST, self.api.replace(&self.name, &params, &free)).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use k8s_openapi::api::coordination::v1::Lease;
+    use k8s_openapi::jiff::Timestamp;
+    use tokio::sync::watch;
+    use tokio::time::Instant;
+
+    use super::{DURATION, Gate, Sighting, Tenure};
+
+    fn held_by(holder: &str, version: &str) -> Lease {
+        let nobody = Sighting {
+            lease: None,
+            changed_at: Instant::now(),
+        };
+        let mut lease = nobody.claim("weir-operator", holder, Timestamp::UNIX_EPOCH);
+        lease.metadata.resource_version = Some(version.to_owned());
+        lease
+    }
+
+    fn sighting(lease: Option<Lease>) -> Sighting {
+        Sighting {
+            lease,
+            changed_at: Instant::now(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_gate_closes_by_itself_when_nothing_is_renewed() {
+        let until = Instant::now() + Duration::from_secs(5);
+        let tenure = watch::Sender::new(Some(Tenure { term: 1, until }));
+        let gate = Gate(tenure.subscribe());
+        assert_eq!(gate.term(), Some(1));
+        tokio::time::advance(Duration::from_millis(4_999)).await;
+        assert_eq!(gate.term(), Some(1));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert_eq!(gate.term(), None);
+    }
+
+    #[test]
+    fn a_lease_is_open_when_it_is_missing_free_or_ones_own() {
+        let now = Instant::now();
+        assert!(sighting(None).is_open_to("a", now));
+        let held = sighting(Some(held_by("a", "1")));
+        assert!(held.is_open_to("a", now) && !held.is_open_to("b", now));
+        let free = sighting(Some(held.release("weir-operator")));
+        assert!(free.is_open_to("b", now));
+    }
+
+    #[test]
+    fn a_silent_holder_is_followed_only_after_the_leases_duration() {
+        let mut seen = sighting(Some(held_by("a", "1")));
+        let start = seen.changed_at;
+        seen.update(Some(held_by("a", "1")), start + DURATION / 2);
+        assert!(!seen.is_open_to("b", start + DURATION - Duration::from_millis(1)));
+        assert!(
+            seen.is_open_to("b", start + DURATION),
+            "looking again is no sign of life"
+        );
+    }
+
+    #[test]
+    fn a_renewal_is_a_sign_of_life() {
+        let mut seen = sighting(Some(held_by("a", "1")));
+        let start = seen.changed_at;
+        seen.update(Some(held_by("a", "2")), start + Duration::from_secs(5));
+        assert!(!seen.is_open_to("b", start + DURATION));
+    }
+
+    #[test]
+    fn a_claim_names_the_version_seen_and_counts_the_change_of_hands() {
+        let seen = sighting(Some(held_by("a", "7")));
+        let claim = seen.claim("weir-operator", "b", Timestamp::UNIX_EPOCH);
+        assert_eq!(claim.metadata.resource_version.as_deref(), Some("7"));
+        let spec = claim.spec.expect("a claim has a spec");
+        assert_eq!(
+            (spec.holder_identity.as_deref(), spec.lease_transitions),
+            (Some("b"), Some(2))
+        );
+    }
+
+    #[test]
+    fn a_renewal_keeps_the_time_of_acquisition() {
+        let seen = sighting(Some(held_by("a", "7")));
+        let later = Timestamp::from_second(100).expect("a valid time");
+        let spec = seen
+            .claim("weir-operator", "a", later)
+            .spec
+            .expect("a claim has a spec");
+        assert_eq!(spec.acquire_time.map(|time| time.0), Some(Timestamp::UNIX_EPOCH));
+        assert_eq!(
+            (spec.renew_time.map(|time| time.0), spec.lease_transitions),
+            (Some(later), Some(1))
+        );
+    }
+}

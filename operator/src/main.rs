@@ -1,0 +1,31 @@
+//! The operator's process: arguments, log, run.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+use weir_operator::args::{Args, LogFormat};
+use weir_operator::run::run;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    start_log(&args);
+    match run(args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "can't start");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start_log(args: &Args) {
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(&args.log))
+        .with_writer(std::io::stderr);
+    match args.log_format {
+        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => log.init(),
+    }
+}

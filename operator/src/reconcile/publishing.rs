@@ -1,0 +1,161 @@
+//! Publishing: plans are made here and carried out beside the reconciler, one at a time.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::task::JoinError;
+use tokio::time::Instant;
+use weir_table::{CredentialId, Scope};
+
+use crate::config_map::{Form, ObservedTable};
+use crate::credentials::{Vault, desired, differing};
+use crate::metrics::Written;
+use crate::publish::{Failure, Outcome, Plan, Writer};
+use crate::reconcile::Reconciler;
+
+/// How soon a table that has changed under the writer's hands is looked at again: the watch tells by then.
+const AFTER_CONFLICT: Duration = Duration::from_millis(100);
+/// How soon anything else is tried again.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// How often the gathered Secrets are read, in case someone else has changed them.
+const VAULT_ROUND: Duration = Duration::from_mins(1);
+
+/// What a job came to.
+#[derive(Debug)]
+pub(super) enum Finished {
+    Vault(Result<Vault, Failure>),
+    Plan(Outcome),
+}
+
+impl Reconciler {
+    /// Starts the next job, if there is something to do. There must be none under way.
+    pub(super) fn start_job(&mut self, now: Instant) {
+        let Some(term) = self.term else { return };
+        let edges = &self.edges;
+        let writer = Writer::new(&edges.client, &edges.namespace, edges.gate.clone(), term);
+        if now >= self.vault_due {
+            self.job
+                .spawn(async move { Finished::Vault(writer.read_vault().await) });
+        } else if (self.plan_due || self.work.has_drafts()) && self.vault.is_some() {
+            self.plan_due = false;
+            let plan = self.plan();
+            if !plan.is_empty() {
+                self.job
+                    .spawn(async move { Finished::Plan(writer.carry_out(plan).await) });
+            }
+        }
+    }
+
+    /// Everything that should be written now.
+    fn plan(&mut self) -> Plan {
+        let vault = self.vault.clone().unwrap_or_default();
+        let published = self.index.tables().values();
+        let retained: BTreeSet<CredentialId> =
+            published.flat_map(|table| table.credentials().clone()).collect();
+        let wanted = desired(&self.work.credentials(), &retained, self.index.secrets(), &vault);
+        let removals = self
+            .fleet
+            .as_deref()
+            .map(|fleet| self.work.removals(&self.index, fleet));
+        Plan {
+            shards: differing(wanted, &vault),
+            tables: self.work.take_drafts(&self.index),
+            removals: removals.unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn finish_job(&mut self, finished: Result<Finished, JoinError>) {
+        match finished {
+            Ok(Finished::Vault(Ok(vault))) => {
+                self.vault = Some(vault);
+                self.vault_due = Instant::now() + VAULT_ROUND;
+                self.plan_due = true;
+            }
+            Ok(Finished::Vault(Err(failure))) => self.read_vault_again("could not be read", &failure),
+            Ok(Finished::Plan(outcome)) => self.finish_plan(outcome),
+            Err(_) => self.start_over(),
+        }
+    }
+
+    fn finish_plan(&mut self, outcome: Outcome) {
+        let Outcome {
+            shards,
+            tables,
+            removals,
+        } = outcome;
+        for (shard, result) in shards {
+            self.edges.metrics.published(Written::Credentials, &result);
+            match (result, &mut self.vault) {
+                (Ok(content), Some(vault)) => drop(vault.insert(shard, content)),
+                (Ok(_), None) => {}
+                (Err(failure), _) => self.read_vault_again("could not be written", &failure),
+            }
+        }
+        for (scope, result) in tables {
+            self.edges.metrics.published(Written::Table, &result);
+            self.finish_table(&scope, result);
+        }
+        for (scope, result) in removals {
+            self.edges.metrics.published(Written::Removal, &result);
+            self.finish_removal(&scope, result);
+        }
+        // What the new tables do not name any more can go now.
+        self.plan_due = true;
+        self.expect();
+    }
+
+    /// Without knowing what stands there nothing may be removed from it.
+    fn read_vault_again(&mut self, what: &str, failure: &Failure) {
+        tracing::warn!(%failure, "the gathered credentials {what}; trying again");
+        self.vault = None;
+        self.vault_due = Instant::now() + AFTER_FAILURE;
+    }
+
+    fn finish_table(&mut self, scope: &Scope, result: Result<ObservedTable, Failure>) {
+        match result {
+            Ok(observed) => self.take_in_written(observed),
+            Err(failure) => self.try_table_again(scope, &failure),
+        }
+    }
+
+    /// If nothing has happened since, what was written is what the objects compile to, and is settled.
+    fn take_in_written(&mut self, observed: ObservedTable) {
+        let scope = observed.scope.clone();
+        let form = observed.standing.form.clone();
+        let effects = self.index.put_table(observed);
+        match form {
+            Form::Intact(digest) if self.work.is_made(&scope, &digest) => {
+                tracing::info!(?scope, digest = digest.short(), "published");
+                if !self.compile_due.contains(&scope) {
+                    self.index.settle(&scope);
+                }
+            }
+            _ => self.mark(effects),
+        }
+        self.mark_reports(&scope);
+    }
+
+    fn try_table_again(&mut self, scope: &Scope, failure: &Failure) {
+        let wait = match failure {
+            Failure::NotLeading => return,
+            Failure::Conflict | Failure::NotFound => AFTER_CONFLICT,
+            _ => AFTER_FAILURE,
+        };
+        tracing::warn!(?scope, %failure, "the table was not published; trying again");
+        self.compile_due.mark_at(scope.clone(), Instant::now() + wait);
+    }
+
+    fn finish_removal(&mut self, scope: &Scope, result: Result<(), Failure>) {
+        match result {
+            Ok(()) => {
+                tracing::info!(?scope, "removed the table of a scope without objects");
+                self.index.forget_table(scope);
+                self.work.forget(scope);
+                self.edges.metrics.table_gone(scope);
+                // An object may have come meanwhile.
+                self.compile_due.mark(scope.clone(), Instant::now());
+            }
+            Err(failure) => self.try_table_again(scope, &failure),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What the routers serve, by their own word. Pure; [`poll`] asks them.
+
+pub mod poll;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use weir_policy::verdict::Rollout;
+use weir_table::{Digest, Scope};
+
+/// The digests of a table's policies, by name.
+pub type Policies = BTreeMap<String, String>;
+
+/// What the ready routers serve.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Fleet {
+    routers: BTreeMap<SocketAddr, Answer>,
+}
+
+/// What one router says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// It serves these.
+    Tables(BTreeMap<Scope, Served>),
+    /// Nothing: it can't be asked.
+    Silent,
+}
+
+/// What one router serves of one scope.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Served {
+    /// The digest of the table, if the newest that the router has seen is the one that it serves.
+    pub digest: Option<String>,
+    /// The policies that it serves.
+    pub policies: Arc<Policies>,
+}
+
+impl Fleet {
+    /// A fleet of these routers.
+    pub fn new(routers: BTreeMap<SocketAddr, Answer>) -> Self {
+        Self { routers }
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &BTreeMap<Scope, Served>> {
+        self.routers.values().filter_map(|answer| match answer {
+            Answer::Tables(tables) => Some(tables),
+            Answer::Silent => None,
+        })
+    }
+
+    /// How far the routers are with the policy `name` of `scope`, published with `digest`.
+    pub fn rollout(&self, scope: &Scope, name: &str, digest: &Digest) -> Rollout {
+        let ready = self.routers.len();
+        let silent = ready - self.tables().count();
+        let serves = |tables: &&BTreeMap<Scope, Served>| {
+            let served = tables.get(scope).and_then(|served| served.policies.get(name));
+            served.is_some_and(|served| served == digest.as_str())
+        };
+        let done = self.tables().filter(serves).count();
+        match (ready, silent) {
+            (0, _) => Rollout::NoRouters,
+            (_, 1..) => Rollout::Unreachable(silent),
+            _ if done == ready => Rollout::Done,
+            _ => Rollout::Pending { done, ready },
+        }
+    }
+
+    /// Whether there are ready routers, and all of them serve exactly this table.
+    pub fn all_serve(&self, scope: &Scope, digest: &Digest) -> bool {
+        !self.routers.is_empty()
+            && self
+                .routers
+                .values()
+                .all(|answer| answer.serves(scope, digest.as_str()))
+    }
+
+    /// How many of `tables` some ready router does not serve yet.
+    pub fn lagging<'a>(&self, tables: impl Iterator<Item = (&'a Scope, &'a str)>) -> usize {
+        let lags = |(scope, digest): &(&Scope, &str)| {
+            !self.routers.values().all(|answer| answer.serves(scope, digest))
+        };
+        tables.filter(lags).count()
+    }
+
+    /// The scopes about which this fleet says something else than `before`.
+    pub fn changed_scopes(&self, before: &Self, all: &BTreeSet<Scope>) -> BTreeSet<Scope> {
+        let shape = |fleet: &Self| -> Vec<(SocketAddr, bool)> {
+            let entry = |(address, answer): (&SocketAddr, &Answer)| (*address, *answer == Answer::Silent);
+            fleet.routers.iter().map(entry).collect()
+        };
+        if shape(self) != shape(before) {
+            return all.clone();
+        }
+        let of = |fleet: &Self, scope: &Scope| -> Vec<Option<Served>> {
+            fleet.tables().map(|tables| tables.get(scope).cloned()).collect()
+        };
+        all.iter()
+            .filter(|scope| of(self, scope) != of(before, scope))
+            .cloned()
+            .collect()
+    }
+}
+
+impl Answer {
+    fn serves(&self, scope: &Scope, digest: &str) -> bool {
+        match self {
+            Self::Tables(tables) => tables
+                .get(scope)
+                .is_some_and(|served| served.digest.as_deref() == Some(digest)),
+            Self::Silent => false,
+        }
+    }
+}
+
+/// What a router answers to `/api/tables`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Listing {
+    tables: Vec<Entry>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Entry {
+    scope: EntryScope,
+    namespace: Option<String>,
+    digest: Option<String>,
+    state: State,
+    policies: Option<Policies>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum EntryScope {
+    Cluster,
+    Namespace,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum State {
+    Serving,
+    #[serde(other)]
+    Other,
+}
+
+impl Entry {
+    fn scope(&self) -> Scope {
+        match self.scope {
+            EntryScope::Cluster => Scope::Cluster,
+            EntryScope::Namespace => Scope::Namespace(self.namespace.clone().unwrap_or_default()),
+        }
+    }
+
+    /// The digest that it serves, as long as nothing newer waits or was rejected.
+    fn serving(&self) -> Option<&String> {
+        self.digest.as_ref().filter(|_| self.state == State::Serving)
+    }
+}
+
+/// Which policies are behind each table's digest, so that routers need not be asked for all of them again
+/// and again.
+pub(crate) type Known = BTreeMap<(Scope, String), Arc<Policies>>;
+
+/// How much a router was asked to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum View {
+    /// Digests of tables.
+    Digests,
+    /// Those of policies, too.
+    Full,
+}
+
+impl Listing {
+    /// What the router serves, if this and `known` suffice to say which policies its digests stand for.
+    pub(crate) fn resolve(&self, view: View, known: &Known) -> Option<BTreeMap<Scope, Served>> {
+        let served = self
+            .tables
+            .iter()
+            .map(|entry| Some((entry.scope(), entry.resolve(view, known)?)));
+        served.collect()
+    }
+
+    /// Remembers the policies behind each digest of a full listing.
+    pub(crate) fn teach(&self, known: &mut Known) {
+        for entry in &self.tables {
+            if let (Some(digest), Some(policies)) = (entry.serving(), &entry.policies) {
+                known.insert((entry.scope(), digest.clone()), Arc::new(policies.clone()));
+            }
+        }
+    }
+}
+
+impl Entry {
+    fn resolve(&self, view: View, known: &Known) -> Option<Served> {
+        let scope = self.scope();
+        let digest = self.serving().cloned();
+        let by_digest = digest
+            .clone()
+            .and_then(|digest| known.get(&(scope.clone(), digest)).cloned());
+        let policies = match (&scope, view) {
+            (Scope::Cluster, _) => Some(Arc::default()),
+            (Scope::Namespace(_), View::Digests) => by_digest,
+            (Scope::Namespace(_), View::Full) => {
+                by_digest.or_else(|| Some(Arc::new(self.policies.clone().unwrap_or_default())))
+            }
+        };
+        policies.map(|policies| Served { digest, policies })
+    }
+}
+
+#[cfg(test)]
+mod tests;

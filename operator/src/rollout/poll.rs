@@ -1,0 +1,311 @@
+//! Asks every ready router's admin port what it serves: often while something is on its way, seldom at rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::join_all;
+use http::{HeaderValue, Request, StatusCode, header};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use weir_table::Scope;
+use zeroize::Zeroizing;
+
+use crate::metrics::Metrics;
+use crate::rollout::{Answer, Fleet, Known, Listing, Policies, Served, View};
+
+/// The first wait while something is on its way; each further one is twice as long.
+const SOON: Duration = Duration::from_millis(25);
+/// The longest wait while something is on its way.
+const LATER: Duration = Duration::from_secs(1);
+/// The wait while nothing is.
+const AT_REST: Duration = Duration::from_secs(10);
+/// How long a router may take to answer.
+const ANSWER: Duration = Duration::from_secs(1);
+/// How long a router that does not answer is taken for what it last said, or for not there yet if it never
+/// said anything.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The longest answer, in bytes.
+const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
+
+/// What routers are expected to serve, and which routers those are.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Expected {
+    /// The admin addresses of the ready routers.
+    pub routers: BTreeSet<SocketAddr>,
+    /// The published tables.
+    pub tables: BTreeMap<Scope, ExpectedTable>,
+}
+
+/// A published table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExpectedTable {
+    /// Its digest.
+    pub digest: String,
+    /// The digests of its policies, where the operator knows them.
+    pub policies: Option<Arc<Policies>>,
+}
+
+/// Why a router's word is not known.
+#[derive(Debug, thiserror::Error)]
+enum Unheard {
+    #[error("no answer within {} s", ANSWER.as_secs())]
+    Late,
+    #[error("{0}")]
+    Connection(#[from] hyper_util::client::legacy::Error),
+    #[error("the answer broke off or is too long")]
+    Body,
+    #[error("it answered {0}; is the admin token the one that routers have?")]
+    Status(StatusCode),
+    #[error("the answer is not a listing of tables: {0}")]
+    Listing(#[from] serde_json::Error),
+    #[error("the request can't be built: {0}")]
+    Request(#[from] http::Error),
+}
+
+/// What is remembered of a router between two rounds.
+#[derive(Debug)]
+struct Memory {
+    heard_at: Instant,
+    answer: Option<BTreeMap<Scope, Served>>,
+}
+
+/// Keeps asking.
+pub struct Poll {
+    client: Client<HttpConnector, Empty<Bytes>>,
+    token_file: Option<PathBuf>,
+    metrics: Metrics,
+    known: Known,
+    memory: BTreeMap<SocketAddr, Memory>,
+}
+
+impl std::fmt::Debug for Poll {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Poll")
+            .field("memory", &self.memory)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Poll {
+    /// A poll that shows the token in `token_file`, if there is one.
+    pub fn new(token_file: Option<PathBuf>, metrics: Metrics) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(ANSWER));
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        Self {
+            client,
+            token_file,
+            metrics,
+            known: Known::new(),
+            memory: BTreeMap::new(),
+        }
+    }
+
+    /// Asks until `stop`, whenever there is something `expected`; what routers say goes into `fleet`.
+    pub async fn run(
+        mut self,
+        mut expected: watch::Receiver<Option<Expected>>,
+        fleet: watch::Sender<Option<Arc<Fleet>>>,
+        stop: CancellationToken,
+    ) {
+        let mut wait = SOON;
+        while !stop.is_cancelled() {
+            let wanted = expected.borrow_and_update().clone();
+            let pause = match wanted {
+                Some(wanted) => self.round(&wanted, &fleet, &mut wait).await,
+                None => self.rest(&fleet),
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                changed = expected.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    wait = SOON;
+                    sleep(SOON / 2).await;
+                }
+                () = sleep(pause) => {}
+            }
+        }
+    }
+
+    /// A replica that does not lead has no business with routers, and must not remember what they once said.
+    fn rest(&mut self, fleet: &watch::Sender<Option<Arc<Fleet>>>) -> Duration {
+        self.memory.clear();
+        fleet.send_if_modified(|known| known.take().is_some());
+        AT_REST
+    }
+
+    /// Asks every router once, and says how long to wait.
+    async fn round(
+        &mut self,
+        expected: &Expected,
+        fleet: &watch::Sender<Option<Arc<Fleet>>>,
+        wait: &mut Duration,
+    ) -> Duration {
+        self.learn(expected);
+        self.ask_all(&expected.routers).await;
+        let Some(heard) = self.fleet() else { return SOON };
+        let digests = expected
+            .tables
+            .iter()
+            .map(|(scope, table)| (scope, table.digest.as_str()));
+        let lagging = heard.lagging(digests);
+        self.metrics.rollouts_pending(lagging);
+        fleet.send_if_modified(|known| {
+            let is_news = known.as_deref() != Some(&heard);
+            *known = Some(Arc::new(heard));
+            is_news
+        });
+        if lagging == 0 {
+            return AT_REST;
+        }
+        *wait = (*wait * 2).min(LATER);
+        *wait / 2
+    }
+
+    /// Takes over what the operator knows of its own tables, and forgets digests that nobody mentions any more.
+    fn learn(&mut self, expected: &Expected) {
+        let remembered = self
+            .memory
+            .values()
+            .filter_map(|memory| memory.answer.as_ref())
+            .flatten();
+        let mentioned: BTreeSet<_> = remembered
+            .filter_map(|(scope, served)| Some((scope.clone(), served.digest.clone()?)))
+            .chain(
+                expected
+                    .tables
+                    .iter()
+                    .map(|(scope, table)| (scope.clone(), table.digest.clone())),
+            )
+            .collect();
+        self.known.retain(|key, _| mentioned.contains(key));
+        for (scope, table) in &expected.tables {
+            if let Some(policies) = &table.policies {
+                self.known
+                    .insert((scope.clone(), table.digest.clone()), Arc::clone(policies));
+            }
+        }
+    }
+
+    async fn ask_all(&mut self, routers: &BTreeSet<SocketAddr>) {
+        self.memory.retain(|address, _| routers.contains(address));
+        let token = self.token();
+        let this = &*self;
+        let questions = routers
+            .iter()
+            .map(|address| async { (*address, this.ask(*address, View::Digests, token.as_ref()).await) });
+        let answers = join_all(questions).await;
+        for (address, answer) in answers {
+            let served = match answer {
+                Ok(listing) => self.resolve(address, listing, token.as_ref()).await,
+                Err(unheard) => Err(unheard),
+            };
+            self.remember(address, served);
+        }
+    }
+
+    /// Asks a second time where digests alone don't say which policies they stand for.
+    async fn resolve(
+        &mut self,
+        address: SocketAddr,
+        listing: Listing,
+        token: Option<&HeaderValue>,
+    ) -> Result<BTreeMap<Scope, Served>, Unheard> {
+        if let Some(served) = listing.resolve(View::Digests, &self.known) {
+            return Ok(served);
+        }
+        let full = self.ask(address, View::Full, token).await?;
+        full.teach(&mut self.known);
+        Ok(full.resolve(View::Full, &self.known).unwrap_or_default())
+    }
+
+    fn remember(&mut self, address: SocketAddr, served: Result<BTreeMap<Scope, Served>, Unheard>) {
+        let now = Instant::now();
+        let memory = self.memory.entry(address).or_insert(Memory {
+            heard_at: now,
+            answer: None,
+        });
+        match served {
+            Ok(served) => {
+                *memory = Memory {
+                    heard_at: now,
+                    answer: Some(served),
+                }
+            }
+            Err(error) => {
+                tracing::warn!(router = %address, %error, "a ready router does not say what it serves")
+            }
+        }
+    }
+
+    /// What is known of all routers, or `None` while a new one may still be about to answer: it must neither
+    /// be passed over nor make everything look unserved.
+    fn fleet(&self) -> Option<Fleet> {
+        let is_patient = |memory: &Memory| memory.heard_at.elapsed() < PATIENCE;
+        let mut routers = BTreeMap::new();
+        for (address, memory) in &self.memory {
+            let answer = match &memory.answer {
+                Some(served) if is_patient(memory) => Answer::Tables(served.clone()),
+                None if is_patient(memory) => return None,
+                _ => Answer::Silent,
+            };
+            routers.insert(*address, answer);
+        }
+        Some(Fleet::new(routers))
+    }
+
+    async fn ask(
+        &self,
+        address: SocketAddr,
+        view: View,
+        token: Option<&HeaderValue>,
+    ) -> Result<Listing, Unheard> {
+        let query = match view {
+            View::Digests => "?view=digests",
+            View::Full => "",
+        };
+        let mut request = Request::get(format!("http://{address}/api/tables{query}"));
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, token);
+        }
+        let answer = timeout(ANSWER, self.exchange(request.body(Empty::new())?));
+        answer.await.map_err(|_| Unheard::Late)?
+    }
+
+    async fn exchange(&self, request: Request<Empty<Bytes>>) -> Result<Listing, Unheard> {
+        let response = self.client.request(request).await?;
+        if response.status() != StatusCode::OK {
+            return Err(Unheard::Status(response.status()));
+        }
+        let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect();
+        let body = body.await.map_err(|_| Unheard::Body)?.to_bytes();
+        Ok(serde_json::from_slice(&body)?)
+    }
+
+    /// Read anew each time, so that a rotated token is in use at once.
+    fn token(&self) -> Option<HeaderValue> {
+        let path = self.token_file.as_ref()?;
+        let token = match std::fs::read_to_string(path) {
+            Ok(text) => Zeroizing::new(text),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "the admin token can't be read");
+                return None;
+            }
+        };
+        let mut value = HeaderValue::try_from(format!("Bearer {}", token.trim())).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+}

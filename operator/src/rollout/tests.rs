@@ -1,0 +1,140 @@
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use weir_policy::verdict::Rollout;
+use weir_table::codec::encode;
+use weir_table::{Digest, Scope, Table};
+
+use super::{Answer, Fleet, Known, Listing, Served, View};
+
+fn team() -> Scope {
+    Scope::Namespace("a".into())
+}
+
+fn digest() -> Digest {
+    encode(&Table::empty(team())).digest
+}
+
+fn router(n: u8) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, n], 9090))
+}
+
+fn serving(table: &str, policy: &str) -> Answer {
+    let policies = Arc::new(BTreeMap::from([("x".to_owned(), policy.to_owned())]));
+    Answer::Tables(
+        [(
+            team(),
+            Served {
+                digest: Some(table.to_owned()),
+                policies,
+            },
+        )]
+        .into(),
+    )
+}
+
+fn fleet(answers: &[Answer]) -> Fleet {
+    Fleet::new((1..).map(router).zip(answers.iter().cloned()).collect())
+}
+
+fn rollout(answers: &[Answer]) -> Rollout {
+    fleet(answers).rollout(&team(), "x", &digest())
+}
+
+#[test]
+fn a_policy_is_rolled_out_when_every_ready_router_serves_its_digest() {
+    let good = serving("t1", digest().as_str());
+    assert_eq!(rollout(&[]), Rollout::NoRouters);
+    assert_eq!(rollout(&[good.clone(), good.clone()]), Rollout::Done);
+    assert_eq!(
+        rollout(&[good.clone(), serving("t0", "old")]),
+        Rollout::Pending { done: 1, ready: 2 }
+    );
+    assert_eq!(
+        rollout(&[good.clone(), Answer::Tables([].into())]),
+        Rollout::Pending { done: 1, ready: 2 }
+    );
+    assert_eq!(rollout(&[good, Answer::Silent]), Rollout::Unreachable(1));
+}
+
+#[test]
+fn a_neighbours_change_does_not_touch_a_policy() {
+    let answers = [serving("t1", digest().as_str()), serving("t2", digest().as_str())];
+    assert_eq!(rollout(&answers), Rollout::Done);
+}
+
+#[test]
+fn a_table_is_served_by_all_only_if_there_is_a_router() {
+    assert!(!fleet(&[]).all_serve(&team(), &digest()));
+    assert!(fleet(&[serving(digest().as_str(), "p")]).all_serve(&team(), &digest()));
+    assert!(!fleet(&[serving(digest().as_str(), "p"), Answer::Silent]).all_serve(&team(), &digest()));
+}
+
+#[test]
+fn lagging_counts_tables_that_some_router_lacks() {
+    let fleet = fleet(&[serving("t1", "p"), serving("t1", "p")]);
+    assert_eq!(fleet.lagging([(&team(), "t1")].into_iter()), 0);
+    assert_eq!(
+        fleet.lagging([(&team(), "t2"), (&Scope::Cluster, "c")].into_iter()),
+        2
+    );
+}
+
+#[test]
+fn only_scopes_with_other_answers_have_changed_unless_the_routers_have() {
+    let all = [Scope::Cluster, team()].into();
+    let before = fleet(&[serving("t1", "p")]);
+    assert!(before.changed_scopes(&before, &all).is_empty());
+    assert_eq!(
+        fleet(&[serving("t2", "p")]).changed_scopes(&before, &all),
+        [team()].into()
+    );
+    assert_eq!(fleet(&[Answer::Silent]).changed_scopes(&before, &all), all);
+    assert_eq!(
+        fleet(&[serving("t1", "p"), serving("t1", "p")]).changed_scopes(&before, &all),
+        all
+    );
+}
+
+fn listing(json: &str) -> Listing {
+    serde_json::from_str(json).expect("a listing")
+}
+
+const DIGESTS: &str = r#"{"formats":[1],"tables":[
+    {"scope":"cluster","digest":"c1","state":"serving"},
+    {"scope":"namespace","namespace":"a","digest":"t1","state":"serving"}]}"#;
+
+#[test]
+fn digests_alone_suffice_once_their_policies_are_known() {
+    let mut known = Known::new();
+    assert_eq!(listing(DIGESTS).resolve(View::Digests, &known), None);
+    let full = r#"{"tables":[{"scope":"namespace","namespace":"a","digest":"t1","state":"serving",
+        "policies":{"x":"p1"}}]}"#;
+    listing(full).teach(&mut known);
+    let served = listing(DIGESTS)
+        .resolve(View::Digests, &known)
+        .expect("everything is known");
+    assert_eq!(served[&team()].policies["x"], "p1");
+    assert_eq!(served[&Scope::Cluster].digest.as_deref(), Some("c1"));
+}
+
+#[test]
+fn a_router_that_rejects_a_table_does_not_serve_its_digest_but_says_what_it_serves() {
+    let text = r#"{"tables":[{"scope":"namespace","namespace":"a","digest":"t2","state":"rejected",
+        "error":"no","policies":{"x":"p1"}}]}"#;
+    let mut known = Known::new();
+    listing(text).teach(&mut known);
+    assert!(known.is_empty(), "the digest is not that of what is served");
+    assert_eq!(listing(text).resolve(View::Digests, &known), None);
+    let served = listing(text)
+        .resolve(View::Full, &known)
+        .expect("the policies are listed");
+    assert_eq!(
+        (
+            served[&team()].digest.as_deref(),
+            served[&team()].policies["x"].as_str()
+        ),
+        (None, "p1")
+    );
+}

@@ -1,0 +1,233 @@
+//! The watches: one stream of events for each kind, turned into [`Change`]s.
+//!
+//! Raw watcher streams, because a reflector's readers never learn what vanished while a watch was down: here
+//! every relist arrives as one full list, which the index compares with what it knows.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use futures::{StreamExt, pin_mut};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::core::DeserializeGuard;
+use kube::core::object::{HasSpec, HasStatus};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use weir_policy::api::{ClusterProvider, FallbackPolicy, LoadBalancingPolicy, Provider};
+use weir_policy::object::{ObjectKind, ObjectRef};
+
+use crate::config_map::{self, RemovedTable, TABLE_LABEL};
+use crate::endpoints;
+use crate::index::{Change, Delta};
+use crate::metrics::Metrics;
+use crate::observe::{self, Observed, Status};
+use crate::publish::describe;
+
+/// Selects the Secrets that may be used as credentials; no other is ever read.
+const CREDENTIAL_SELECTOR: &str = "weir.dev/credential=true";
+
+/// How many kinds are watched, each of which delivers a full list before anything is compiled.
+pub const KINDS: usize = 7;
+
+/// The longest wait before a failed watch is tried again: the API server is back sooner than half a minute.
+const LONGEST_WAIT: Duration = Duration::from_secs(4);
+
+/// Where the watches look.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// Weir's own namespace.
+    pub namespace: String,
+    /// The Service in front of the routers.
+    pub router_service: String,
+}
+
+/// The common end of all watches.
+#[derive(Debug, Clone)]
+struct Sink {
+    /// What is watched.
+    kind: &'static str,
+    changes: mpsc::Sender<Change>,
+    metrics: Metrics,
+    stop: CancellationToken,
+}
+
+/// Starts all watches. They end with `stop`, or when nobody takes their changes any more.
+pub fn start(
+    client: &Client,
+    sources: &Sources,
+    metrics: &Metrics,
+    stop: &CancellationToken,
+) -> mpsc::Receiver<Change> {
+    let (changes, receiver) = mpsc::channel(256);
+    let sink = Sink {
+        kind: "",
+        changes,
+        metrics: metrics.clone(),
+        stop: stop.clone(),
+    };
+    let all = watcher::Config::default;
+    custom_resources::<LoadBalancingPolicy>(
+        client,
+        &sink,
+        ObjectKind::LoadBalancingPolicy,
+        Change::LoadBalancing,
+    );
+    custom_resources::<FallbackPolicy>(client, &sink, ObjectKind::FallbackPolicy, Change::Fallback);
+    custom_resources::<Provider>(client, &sink, ObjectKind::Provider, Change::Provider);
+    custom_resources::<ClusterProvider>(
+        client,
+        &sink,
+        ObjectKind::ClusterProvider,
+        Change::ClusterProvider,
+    );
+    tokio::spawn(sink.of("Secret").follow(
+        Api::<Secret>::all(client.clone()),
+        all().labels(CREDENTIAL_SELECTOR),
+        |secret| Some(observe::secret(secret)),
+        |secret| Some(observe::secret_id(&secret.metadata)),
+        Change::Secret,
+    ));
+    tokio::spawn(sink.of("ConfigMap").follow(
+        Api::<ConfigMap>::namespaced(client.clone(), &sources.namespace),
+        all().labels(TABLE_LABEL),
+        |map| config_map::read(&map),
+        |map| removed(&map),
+        Change::Table,
+    ));
+    tokio::spawn(sink.of("EndpointSlice").follow(
+        Api::<EndpointSlice>::namespaced(client.clone(), &sources.namespace),
+        all().labels(&format!("kubernetes.io/service-name={}", sources.router_service)),
+        |slice| Some(endpoints::observe(&slice)),
+        |slice| slice.metadata.name,
+        Change::Slice,
+    ));
+    receiver
+}
+
+fn removed(map: &ConfigMap) -> Option<RemovedTable> {
+    let scope = config_map::scope_of(map.metadata.name.as_deref()?)?;
+    Some(RemovedTable {
+        scope,
+        version: observe::version(&map.metadata),
+    })
+}
+
+/// Follows one of Weir's own kinds. An object that can't be decoded comes through as one that says so.
+fn custom_resources<K>(
+    client: &Client,
+    sink: &Sink,
+    kind: ObjectKind,
+    wrap: fn(Delta<Observed<K::Spec>, ObjectRef>) -> Change,
+) where
+    K: Resource<DynamicType = ()>
+        + HasSpec
+        + HasStatus
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
+    K::Spec: Clone + Send,
+    K::Status: Clone + Into<Status>,
+{
+    tokio::spawn(sink.of(kind.as_str()).follow(
+        Api::<DeserializeGuard<K>>::all(client.clone()),
+        watcher::Config::default(),
+        move |guard| Some(observe::custom_resource(kind, guard)),
+        move |guard: DeserializeGuard<K>| Some(observe::object_ref(kind, guard.meta())),
+        wrap,
+    ));
+}
+
+impl Sink {
+    fn of(&self, kind: &'static str) -> Self {
+        Self { kind, ..self.clone() }
+    }
+
+    /// Follows one kind until the end: `value` reads an object, `key` one that is gone.
+    async fn follow<K, T, D>(
+        self,
+        api: Api<K>,
+        config: watcher::Config,
+        value: impl Fn(K) -> Option<T>,
+        key: impl Fn(K) -> Option<D>,
+        wrap: fn(Delta<T, D>) -> Change,
+    ) where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+    {
+        let events = watcher(api, config).backoff(Capped(DefaultBackoff::default()));
+        let events = events.take_until(self.stop.clone().cancelled_owned());
+        pin_mut!(events);
+        let mut list = Vec::new();
+        while let Some(event) = events.next().await {
+            let delta = match event {
+                Ok(Event::Init) => {
+                    list.clear();
+                    None
+                }
+                Ok(Event::InitApply(object)) => {
+                    list.extend(value(object));
+                    None
+                }
+                Ok(Event::InitDone) => Some(Delta::Reset(std::mem::take(&mut list))),
+                Ok(Event::Apply(object)) => value(object).map(Delta::Applied),
+                Ok(Event::Delete(object)) => key(object).map(Delta::Deleted),
+                Err(error) => {
+                    self.failed(&error);
+                    None
+                }
+            };
+            if let Some(delta) = delta
+                && self.changes.send(wrap(delta)).await.is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    /// Nothing is lost by a failure: the watch is started again, with a full list if need be.
+    fn failed(&self, error: &watcher::Error) {
+        let kind = self.kind;
+        self.metrics.watch_failed(kind);
+        match error {
+            watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.is_not_found() => {
+                tracing::warn!(
+                    kind,
+                    "the API server does not know this kind: install Weir's CRDs; trying again"
+                );
+            }
+            watcher::Error::InitialListFailed(error)
+            | watcher::Error::WatchStartFailed(error)
+            | watcher::Error::WatchFailed(error) => {
+                tracing::warn!(kind, error = describe(error), "the watch failed; trying again");
+            }
+            watcher::Error::WatchError(status) => {
+                tracing::info!(kind, error = status.message, "the watch ended; trying again");
+            }
+            watcher::Error::NoResourceVersion => tracing::warn!(kind, "the API server can't watch this kind"),
+        }
+    }
+}
+
+/// The client library's backoff, with a shorter longest wait.
+struct Capped(DefaultBackoff);
+
+impl Iterator for Capped {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.0.next().map(|wait| wait.min(LONGEST_WAIT))
+    }
+}
+
+impl Backoff for Capped {
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+}
