@@ -77,6 +77,19 @@ impl Rig {
         .await
     }
 
+    /// The same, with a token.
+    pub(crate) async fn admin_as(&self, token: &str, path: &str) -> Reply {
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\r\n"
+        );
+        ask(self.admin, &head, b"").await
+    }
+
+    /// What these very bytes get.
+    pub(crate) async fn raw(&self, bytes: &str) -> Reply {
+        ask(self.addr, bytes, b"").await
+    }
+
     /// Posts `body` to the chat endpoint.
     pub(crate) async fn chat(&self, body: &str) -> Reply {
         self.post("/v1/chat/completions", "", body.as_bytes()).await
@@ -100,10 +113,17 @@ impl Rig {
     /// Opens a connection and posts `body` to the chat endpoint; the answer is for the test to read.
     pub(crate) async fn open(&self, body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.addr).await.unwrap();
-        let head = head("/v1/chat/completions", "", body.len()).replace("connection: close\r\n", "");
-        stream.write_all(head.as_bytes()).await.unwrap();
-        stream.write_all(body.as_bytes()).await.unwrap();
+        Self::write(&mut stream, body).await;
         stream
+    }
+
+    /// Posts `body` on a connection that stays open.
+    pub(crate) async fn write(stream: &mut TcpStream, body: &str) {
+        let head = head("/v1/chat/completions", "", body.len()).replace("connection: close\r\n", "");
+        stream
+            .write_all(format!("{head}{body}").as_bytes())
+            .await
+            .unwrap();
     }
 
     async fn until_ready(&self) {

@@ -1,6 +1,7 @@
 //! A provider that answers by script, byte by byte, and remembers what it was asked.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -49,6 +50,7 @@ pub(crate) struct Upstream {
     pub(crate) addr: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
     gone: Arc<Notify>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Upstream {
@@ -58,11 +60,17 @@ impl Upstream {
         let upstream = Self {
             addr: listener.local_addr().unwrap(),
             seen: Arc::default(),
-            gone: Arc::new(Notify::new()),
+            gone: Arc::default(),
+            connections: Arc::default(),
         };
-        let (seen, gone) = (upstream.seen.clone(), upstream.gone.clone());
+        let (seen, gone, connections) = (
+            upstream.seen.clone(),
+            upstream.gone.clone(),
+            upstream.connections.clone(),
+        );
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                connections.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(converse(stream, seen.clone(), gone.clone(), scripts.clone()));
             }
         });
@@ -72,6 +80,11 @@ impl Upstream {
     /// What it was asked so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
+    }
+
+    /// How many connections were opened to it.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// Ends when the router has closed a connection on which the provider was silent.
