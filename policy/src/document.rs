@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 pub use self::place::Place;
 use self::place::documents;
@@ -137,6 +137,11 @@ pub fn read(sources: &[Source<'_>], system_namespace: &str) -> Documents {
 /// How many documents that are not empty `text` holds.
 pub fn count(text: &str) -> usize {
     documents("", text).count()
+}
+
+/// Why `text` is no YAML, if it is none: of the first of its documents that does not parse.
+pub fn unparsable(text: &str) -> Option<String> {
+    documents("", text).find_map(|(_, text)| parse::<IgnoredAny>(&text).err())
 }
 
 impl Documents {
