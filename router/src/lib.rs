@@ -16,6 +16,7 @@ mod key;
 pub mod log;
 mod observe;
 mod operation;
+pub mod process;
 mod route;
 mod router;
 mod secret;

@@ -5,12 +5,13 @@ use std::error::Error;
 use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 use weir_router::args::Args;
-use weir_router::{Router, log, source};
+use weir_router::{Router, log, process, source};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     log::init(args.log_format);
+    process::forbid_core_dumps();
     let updates = source::kubernetes::source(&args.namespace).await?;
     let router = Router::bind(args.config()?).await?;
     tracing::info!(listen = %router.listen_addr(), admin = %router.admin_addr(), "listening");

@@ -155,3 +155,6 @@ fn not_ready() -> Failure {
         "the router has not read its tables yet",
     )
 }
+
+#[cfg(test)]
+mod tests;

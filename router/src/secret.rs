@@ -1,17 +1,18 @@
-//! A credential's value. It has no way to be shown: not by `Debug`, not by `Display`, not by serde.
+//! A credential's value. It has no way to be shown: not by `Debug`, not by `Display`, not by serde; and it
+//! is wiped when it is dropped.
 
 use std::fmt;
 
-use bytes::Bytes;
+use zeroize::Zeroizing;
 
 /// The bytes of one credential.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Bytes);
+pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
     /// Takes the bytes as they are.
-    pub fn new(bytes: impl Into<Bytes>) -> Self {
-        Self(bytes.into())
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(Zeroizing::new(bytes.into()))
     }
 
     /// The bytes, for the one place that sends them.
@@ -23,5 +24,15 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Secret;
+
+    #[test]
+    fn a_secret_does_not_show_itself() {
+        assert_eq!(format!("{:?}", Secret::new("sk-canary")), "Secret");
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct Metrics {
     registry: Registry,
     /// Requests by their last target and outcome.
     pub(crate) requests: Family<TargetLabels, Counter>,
+    /// Attempts at any target.
+    pub(crate) attempts: Counter,
     /// Failed attempts by target and outcome; a request's good attempt is in `requests`.
     pub(crate) failed_attempts: Family<TargetLabels, Counter>,
     /// Requests that have not ended.
@@ -51,6 +53,7 @@ impl Metrics {
         let mut metrics = Self {
             registry,
             requests: Family::default(),
+            attempts: Counter::default(),
             failed_attempts: Family::default(),
             in_flight: Gauge::default(),
             skipped_events: Counter::default(),
@@ -65,12 +68,14 @@ impl Metrics {
         let Self {
             registry,
             requests,
+            attempts,
             failed_attempts,
             in_flight,
             skipped_events,
             table_swaps,
             table_rejects,
         } = self;
+        registry.register("attempts", "Attempts at any target", attempts.clone());
         registry.register(
             "requests",
             "Requests by policy path, last target and outcome",

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 use tokio::time::Instant;
 use weir_table::FailureClass;
 
@@ -22,6 +22,7 @@ pub(crate) struct Record {
     leaf: Option<Arc<Leaf>>,
     attempts: u32,
     committed: Option<Instant>,
+    status: u16,
     ended: bool,
 }
 
@@ -38,6 +39,7 @@ impl Record {
             leaf: None,
             attempts: 0,
             committed: None,
+            status: FailureClass::Cancelled.status(),
             ended: false,
         }
     }
@@ -55,6 +57,7 @@ impl Record {
     /// A target is about to be asked.
     pub(crate) fn asks(&mut self, leaf: &Arc<Leaf>) {
         self.attempts += 1;
+        self.metrics.attempts.inc();
         self.leaf = Some(leaf.clone());
     }
 
@@ -71,6 +74,11 @@ impl Record {
     /// An answer is certain.
     pub(crate) fn committed(&mut self) {
         self.committed = Some(Instant::now());
+    }
+
+    /// The caller is about to be sent this status.
+    pub(crate) fn responds(&mut self, status: StatusCode) {
+        self.status = status.as_u16();
     }
 
     /// How often a target was asked.
@@ -133,6 +141,7 @@ impl Record {
             key_source = &*self.key_source,
             attempts = self.attempts,
             outcome,
+            status = self.status,
             committed_seconds = committed,
             seconds = self.begun.elapsed().as_secs_f64(),
             "request"

@@ -46,7 +46,7 @@ async fn routed(
     request: Request<Incoming>,
     id: &str,
 ) -> Response<Outgoing> {
-    let record = Record::begin(&hub.metrics, header(id), operation.path());
+    let mut record = Record::begin(&hub.metrics, header(id), operation.path());
     let (head, body) = request.into_parts();
     let found = async {
         let bytes = request::read(&head.headers, body, hub.max_body_bytes).await?;
@@ -69,6 +69,7 @@ async fn routed(
         Err(failure) => {
             let mut response = respond::error(&failure, Again::AsUsual);
             respond::sign(&mut response, header(id), Trail::default());
+            record.responds(response.status());
             record.failed(failure.class);
             response
         }
@@ -96,6 +97,7 @@ async fn run(route: &Route, order: Order<'_>, mut record: Record, id: &str) -> R
                 };
                 let mut response = respond::error(&failure, again);
                 respond::sign(&mut response, header(id), trail(route, last, &record));
+                record.responds(response.status());
                 record.failed(failure.class);
                 return response;
             }
@@ -105,6 +107,7 @@ async fn run(route: &Route, order: Order<'_>, mut record: Record, id: &str) -> R
                     Ok(accepted) => {
                         let mut response = respond::answer(accepted);
                         respond::sign(&mut response, header(id), trail(route, last, &record));
+                        record.responds(response.status());
                         response.body_mut().observe(record);
                         return response;
                     }

@@ -89,14 +89,13 @@ impl TableState {
     /// The word for it on the admin port.
     pub(crate) fn as_str(&self) -> &'static str {
         match self {
-            Self::Serving => "serving",
+            Self::Serving | Self::Orphaned => "serving",
             Self::Rejected(_) => "rejected",
             Self::Waiting(_) => "waiting",
-            Self::Orphaned => "orphaned",
         }
     }
 
-    /// Why it is not being served.
+    /// What is wrong with it.
     pub(crate) fn error(&self) -> Option<&str> {
         match self {
             Self::Serving => None,

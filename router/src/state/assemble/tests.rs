@@ -250,8 +250,10 @@ fn a_deleted_table_is_kept_unless_it_was_emptied_first() {
     let snapshot = bench.take([Update::Gone(scope())]);
     assert_eq!(
         (state(&snapshot), policies(&snapshot)),
-        ("orphaned", vec!["a".to_owned()])
+        ("serving", vec!["a".to_owned()])
     );
+    let error = snapshot.reports[0].state.error();
+    assert!(error.is_some_and(|error| error.contains("deleted before it was emptied")));
     bench.take([stored(&Table::empty(scope()))]);
     let snapshot = bench.take([Update::Gone(scope())]);
     assert_eq!((state(&snapshot), snapshot.namespaces.len()), ("none", 0));

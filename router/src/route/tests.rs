@@ -1,0 +1,231 @@
+//! Which names find what, and for whom.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use weir_table::check::check;
+use weir_table::{
+    BaseUrl, Connections, Credential, Dialect, DirectModel, Model, ModelKind, Node, Owner, Policy, Provider,
+    ProviderEntry, Scope, Split, SplitTarget, Table, Timeouts,
+};
+
+use super::{Caller, Route, find};
+use crate::forward::Pools;
+use crate::operation::Operation;
+use crate::state::{Reach, Served, Snapshot, prepared_for_tests};
+
+fn provider(owner: Owner, url: &str) -> Provider {
+    Provider {
+        owner,
+        dialect: Dialect::OpenAI,
+        base_url: BaseUrl::parse(url).unwrap(),
+        region: None,
+        credential: Credential::Anonymous,
+        ca_bundle: None,
+        timeouts: Timeouts::default(),
+        connections: Connections::default(),
+        passthrough_paths: Vec::new(),
+        allowed_namespaces: None,
+        models: BTreeMap::new(),
+    }
+}
+
+fn served(scope: Scope, providers: Vec<(&str, Provider)>, policies: &[&str]) -> Arc<Served> {
+    let mut table = Table::empty(scope);
+    for (name, provider) in providers {
+        table
+            .providers
+            .insert(name.to_owned(), ProviderEntry::Live(Box::new(provider)));
+    }
+    for name in policies {
+        let model = Node::Model(Box::new(Model {
+            model: "own/m".to_owned(),
+            provider: "own".to_owned(),
+            upstream: "m".to_owned(),
+            region: None,
+            credential: None,
+            context_window: None,
+            reasoning: false,
+        }));
+        let targets = vec![SplitTarget::new("t".to_owned(), 1.0, model)];
+        let root = Node::Split(Split::new(
+            (*name).to_owned(),
+            (*name).to_owned(),
+            Vec::new(),
+            targets,
+        ));
+        let policy = Policy {
+            kind: ModelKind::Chat,
+            expose_to: BTreeSet::new(),
+            root,
+        };
+        table.policies.insert((*name).to_owned(), policy);
+    }
+    Arc::new(prepared_for_tests(check(table).unwrap(), &Pools::default()))
+}
+
+/// Two namespaces, one of which has no good table, and a cluster.
+fn snapshot() -> Snapshot {
+    let mut shared = provider(Owner::Cluster, "http://shared.example");
+    shared.models = BTreeMap::from([
+        (
+            "vec".to_owned(),
+            DirectModel {
+                kind: ModelKind::Embedding,
+                upstream: BTreeMap::new(),
+                reasoning: false,
+            },
+        ),
+        (
+            "slow".to_owned(),
+            DirectModel {
+                kind: ModelKind::Chat,
+                upstream: [("", "slow-1"), ("eu", "eu.slow-1")]
+                    .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                    .into(),
+                reasoning: true,
+            },
+        ),
+    ]);
+    let mut narrow = provider(Owner::Cluster, "http://narrow.example");
+    narrow.allowed_namespaces = Some(BTreeSet::from(["elsewhere".to_owned()]));
+    let own = provider(Owner::Namespace, "http://own.example");
+    let home = Scope::Namespace("home".to_owned());
+    let home = served(
+        home,
+        vec![
+            ("own", own),
+            ("both", provider(Owner::Namespace, "http://mine.example")),
+        ],
+        &["talk"],
+    );
+    let both = provider(Owner::Cluster, "http://theirs.example");
+    let regional = provider(Owner::Cluster, "http://{region}.example");
+    let cluster = vec![
+        ("shared", shared),
+        ("narrow", narrow),
+        ("both", both),
+        ("regional", regional),
+    ];
+    Snapshot {
+        cluster: Some(served(Scope::Cluster, cluster, &[])),
+        namespaces: [("home".to_owned(), Some(home)), ("broken".to_owned(), None)].into(),
+        reports: Vec::new(),
+        listed: true,
+    }
+}
+
+/// What `model` finds for a caller of namespace `home`: a policy's name, a direct call's host and upstream
+/// name, or a class.
+fn found(model: &str, operation: Operation) -> String {
+    match find(&snapshot(), Caller { namespace: "home" }, operation, model) {
+        Ok(Route::Policy(tree)) => tree.name.to_str().unwrap().to_owned(),
+        Ok(Route::Direct(leaf, _)) => match &leaf.reach {
+            Reach::Live(endpoint) => {
+                format!(
+                    "{} {}",
+                    endpoint.host.to_str().unwrap(),
+                    std::str::from_utf8(&leaf.upstream).unwrap()
+                )
+            }
+            Reach::Barred(failure) => failure.class.to_string(),
+        },
+        Err(failure) => failure.class.to_string(),
+    }
+}
+
+fn chat(model: &str) -> String {
+    found(model, Operation::ChatCompletions)
+}
+
+#[test]
+fn a_policy_is_found_whatever_its_case_at_home_and_elsewhere() {
+    for model in [
+        "policy/talk",
+        "policy/Talk",
+        "POLICY/TALK",
+        "policy/home/talk",
+        "policy/Home/Talk",
+    ] {
+        assert_eq!(chat(model), "talk", "{model}");
+    }
+}
+
+#[test]
+fn what_is_not_there_is_not_found() {
+    for model in [
+        "policy/none",
+        "policy/none/talk",
+        "policy/",
+        "policy/home/",
+        "none/m",
+        "m",
+        "",
+        "shared/",
+    ] {
+        assert_eq!(chat(model), "PolicyNotFound", "{model}");
+    }
+    assert_eq!(chat(&format!("shared/{}", "x".repeat(600))), "PolicyNotFound");
+}
+
+#[test]
+fn a_namespace_without_a_good_table_is_unavailable_alone() {
+    assert_eq!(chat("policy/broken/talk"), "PolicyUnavailable");
+    assert_eq!(chat("policy/talk"), "talk");
+}
+
+#[test]
+fn the_namespaces_own_provider_comes_before_the_clusters() {
+    assert_eq!(chat("both/m"), "mine.example \"m\"");
+    assert_eq!(chat("shared/m"), "shared.example \"m\"");
+}
+
+#[test]
+fn a_provider_for_other_namespaces_does_not_exist() {
+    assert_eq!(chat("narrow/m"), "PolicyNotFound");
+}
+
+#[test]
+fn a_models_own_name_at_its_provider_is_used() {
+    assert_eq!(chat("shared/slow"), "shared.example \"slow-1\"");
+    assert_eq!(chat("shared/slow@eu"), "shared.example \"eu.slow-1\"");
+    assert_eq!(
+        chat("shared/slow@us"),
+        "shared.example \"slow@us\"",
+        "no region that anybody knows"
+    );
+    assert_eq!(chat("shared/a/b"), "shared.example \"a/b\"");
+}
+
+#[test]
+fn an_address_that_wants_a_region_says_so() {
+    assert_eq!(chat("regional/m"), "PolicyNotFound");
+}
+
+#[test]
+fn a_kind_is_served_at_its_own_endpoint() {
+    assert_eq!(chat("shared/vec"), "InvalidRequest");
+    assert_eq!(
+        found("shared/vec", Operation::Embeddings),
+        "shared.example \"vec\""
+    );
+    assert_eq!(found("policy/talk", Operation::Embeddings), "InvalidRequest");
+    assert_eq!(
+        found("shared/unknown", Operation::Embeddings),
+        "shared.example \"unknown\""
+    );
+}
+
+#[test]
+fn nothing_is_said_not_to_exist_before_the_tables_are_there() {
+    let empty = Snapshot::default();
+    for model in ["policy/x", "p/m"] {
+        let found = find(
+            &empty,
+            Caller { namespace: "home" },
+            Operation::ChatCompletions,
+            model,
+        );
+        assert_eq!(found.unwrap_err().class.as_str(), "PolicyUnavailable", "{model}");
+    }
+}
