@@ -3,13 +3,17 @@
 
 mod answer;
 mod attempt;
+mod bounds;
 mod connect;
+mod head;
 mod headers;
+mod opening;
 mod pool;
 mod reply;
 mod sse;
 mod stream;
 mod tls;
+mod whole;
 
 pub(crate) use answer::Outgoing;
 pub(crate) use attempt::{Accepted, Order, Patience, attempt};

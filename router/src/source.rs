@@ -21,7 +21,7 @@ const WAITING: usize = 1_024;
 pub(crate) enum Update {
     /// A scope's document is this now.
     #[cfg_attr(
-        not(feature = "kubernetes"),
+        not(any(feature = "kubernetes", test)),
         expect(dead_code, reason = "only a cluster stores documents")
     )]
     Table {
@@ -32,13 +32,13 @@ pub(crate) enum Update {
     },
     /// A scope's document is no more.
     #[cfg_attr(
-        not(feature = "kubernetes"),
+        not(any(feature = "kubernetes", test)),
         expect(dead_code, reason = "only a cluster stores documents")
     )]
     Gone(Scope),
     /// What one shard of the credentials holds now.
     #[cfg_attr(
-        not(feature = "kubernetes"),
+        not(any(feature = "kubernetes", test)),
         expect(dead_code, reason = "only a cluster gathers credentials")
     )]
     Credentials {
@@ -49,7 +49,7 @@ pub(crate) enum Update {
     },
     /// Everything that was there at the start has been reported.
     #[cfg_attr(
-        not(feature = "kubernetes"),
+        not(any(feature = "kubernetes", test)),
         expect(dead_code, reason = "a push is always everything")
     )]
     Listed,

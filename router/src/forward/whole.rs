@@ -1,0 +1,142 @@
+//! An answer that is not streamed: it is collected and proved to be one before the caller sees any of it,
+//! unless it is too large, when its beginning must do.
+
+use bytes::{Bytes, BytesMut};
+use http::Request;
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use weir_table::FailureClass;
+
+use super::answer::{Outgoing, Rest};
+use super::attempt::Accepted;
+use super::bounds::Bounds;
+use super::head::{Wanted, head};
+use super::headers;
+use super::reply::Reply;
+use crate::body::Spliced;
+use crate::classify;
+use crate::error::Failure;
+use crate::operation::Operation;
+use crate::state::Endpoint;
+
+/// The most of an answer that is collected before it is passed on.
+const COLLECTED: usize = 256 * 1024;
+
+/// How far an answer was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Collected {
+    /// To its end.
+    Everything,
+    /// No further than was asked for.
+    UpToTheLimit,
+}
+
+/// The connection ended before the answer did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Broke;
+
+/// Reads `body` into `into`, up to a little more than `limit`.
+pub(super) async fn collect(
+    body: &mut Incoming,
+    into: &mut BytesMut,
+    limit: usize,
+) -> Result<Collected, Broke> {
+    while into.len() <= limit {
+        match body.frame().await {
+            None => return Ok(Collected::Everything),
+            Some(Err(_)) => return Err(Broke),
+            Some(Ok(frame)) => into.extend(frame.into_data()),
+        }
+    }
+    Ok(Collected::UpToTheLimit)
+}
+
+/// Asks for a whole answer.
+pub(super) async fn whole(
+    endpoint: &Endpoint,
+    request: Request<Spliced>,
+    bounds: Bounds,
+    operation: Operation,
+) -> Result<Accepted, Failure> {
+    let until = bounds.until(bounds.begun, bounds.limits.attempt, FailureClass::Timeout);
+    let work = async {
+        let (response, lease) = head(endpoint, request, &bounds, Wanted::Json).await?;
+        let (head, mut body) = response.into_parts();
+        let (read, collected) = beginning(&mut body).await?;
+        let body = match collected {
+            Collected::Everything => {
+                prove(operation, &read)?;
+                lease.give_back();
+                Outgoing::whole(read)
+            }
+            Collected::UpToTheLimit => Outgoing::Rest(Box::new(Rest::new(
+                prove_beginning(read)?,
+                body,
+                lease,
+                bounds.limits.stall,
+            ))),
+        };
+        Ok(Accepted {
+            status: head.status,
+            headers: headers::downstream(&head.headers),
+            body,
+        })
+    };
+    until.bound(work).await
+}
+
+/// The whole answer, or as much as is collected; without a copy where it came in one piece.
+async fn beginning(body: &mut Incoming) -> Result<(Bytes, Collected), Failure> {
+    let first = match body.frame().await {
+        None => Bytes::new(),
+        Some(frame) => frame.map_err(|_| broke_off())?.into_data().unwrap_or_default(),
+    };
+    if body.is_end_stream() {
+        return Ok((first, Collected::Everything));
+    }
+    let mut read = BytesMut::from(first);
+    let collected = collect(body, &mut read, COLLECTED)
+        .await
+        .map_err(|Broke| broke_off())?;
+    Ok((read.freeze(), collected))
+}
+
+fn broke_off() -> Failure {
+    Failure::new(
+        FailureClass::StreamCut,
+        "the provider's answer ended before it was whole",
+    )
+}
+
+fn malformed(text: &'static str) -> Failure {
+    Failure::new(FailureClass::MalformedResponse, text)
+}
+
+/// Proves that `answer` is one.
+fn prove(operation: Operation, answer: &[u8]) -> Result<(), Failure> {
+    let reply = Reply::read(answer)
+        .ok_or_else(|| malformed("the provider's answer is not JSON of the right shape"))?;
+    if let Some(error) = reply.error() {
+        return Err(classify::in_band(error));
+    }
+    match operation {
+        Operation::ChatCompletions if !reply.is_answer() => {
+            Err(malformed("the provider's answer has no content"))
+        }
+        Operation::Embeddings if !reply.has_data() => {
+            Err(malformed("the provider's answer has no embeddings"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What can be proved of an answer from its beginning: that it is an object. It is far too long to be an
+/// error or empty.
+fn prove_beginning(read: Bytes) -> Result<Bytes, Failure> {
+    if read.trim_ascii_start().starts_with(b"{") {
+        Ok(read)
+    } else {
+        Err(malformed("the provider's answer is not JSON"))
+    }
+}
