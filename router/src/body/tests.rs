@@ -133,3 +133,9 @@ proptest! {
         prop_assert_eq!(sent, members);
     }
 }
+
+#[test]
+fn a_body_does_not_show_itself() {
+    let prompt = read(r#"{"model":"m","messages":["canary"],"requesty":{"user_id":"canary"}}"#).unwrap();
+    assert!(!format!("{prompt:?}").contains("canary"));
+}
