@@ -245,28 +245,28 @@ mod tests {
                         .annotations
                         .get_or_insert_default()
                         .remove(DIGEST_ANNOTATION),
-                )
+                );
             },
             |map| {
                 drop(
                     map.data
                         .get_or_insert_default()
                         .insert("other".into(), String::new()),
-                )
+                );
             },
             |map| {
                 drop(
                     map.data
                         .get_or_insert_default()
                         .insert(PLAIN_KEY.into(), "{}".into()),
-                )
+                );
             },
             |map| {
                 map.data
                     .get_or_insert_default()
                     .get_mut(PLAIN_KEY)
                     .expect("is there")
-                    .push(' ')
+                    .push(' ');
             },
             |map| map.data = None,
         ];

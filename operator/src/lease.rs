@@ -31,7 +31,7 @@ const REQUEST: Duration = Duration::from_secs(2);
 
 /// One uninterrupted time of holding the Lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Tenure {
+pub(crate) struct Tenure {
     term: u64,
     until: Instant,
 }
@@ -43,10 +43,26 @@ pub struct Gate(watch::Receiver<Option<Tenure>>);
 impl Gate {
     /// The number of the present tenure, or `None` if this replica must not write.
     pub fn term(&self) -> Option<u64> {
+        self.tenure().map(|tenure| tenure.term)
+    }
+
+    /// When a write that begins now must have ended, if tenure `term` still lasts.
+    pub fn deadline(&self, term: u64) -> Option<Instant> {
+        let tenure = self.tenure().filter(|tenure| tenure.term == term);
+        tenure.map(|tenure| tenure.until)
+    }
+
+    fn tenure(&self) -> Option<Tenure> {
         let tenure = *self.0.borrow();
-        tenure
-            .filter(|tenure| Instant::now() < tenure.until)
-            .map(|tenure| tenure.term)
+        tenure.filter(|tenure| Instant::now() < tenure.until)
+    }
+
+    /// A gate that stays open for `time`, for tests of those who pass through it.
+    #[cfg(test)]
+    pub(crate) fn open_for(time: Duration) -> (watch::Sender<Option<Tenure>>, Self) {
+        let until = Instant::now() + time;
+        let (sender, receiver) = watch::channel(Some(Tenure { term: 1, until }));
+        (sender, Self(receiver))
     }
 
     /// Waits for the next acquisition, renewal or loss; for ever once the elector is gone.
@@ -208,8 +224,9 @@ impl Elector {
             Ok(Err(kube::Error::Api(status))) if status.is_conflict() || status.is_already_exists() => {
                 self.lose("another replica was faster");
             }
+            Ok(Err(kube::Error::Api(status))) if status.is_not_found() => self.lose("the lease was deleted"),
             Ok(Err(error)) => {
-                tracing::warn!(error = %crate::publish::describe(&error), "the lease can't be had")
+                tracing::warn!(error = %crate::publish::describe(&error), "the lease can't be had");
             }
             Err(_) => tracing::warn!("the lease can't be had: no answer from the API server"),
         }
@@ -287,10 +304,9 @@ mod tests {
 
     use k8s_openapi::api::coordination::v1::Lease;
     use k8s_openapi::jiff::Timestamp;
-    use tokio::sync::watch;
     use tokio::time::Instant;
 
-    use super::{DURATION, Gate, Sighting, Tenure};
+    use super::{DURATION, Gate, Sighting};
 
     fn held_by(holder: &str, version: &str) -> Lease {
         let nobody = Sighting {
@@ -312,13 +328,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_gate_closes_by_itself_when_nothing_is_renewed() {
         let until = Instant::now() + Duration::from_secs(5);
-        let tenure = watch::Sender::new(Some(Tenure { term: 1, until }));
-        let gate = Gate(tenure.subscribe());
+        let (_tenure, gate) = Gate::open_for(Duration::from_secs(5));
         assert_eq!(gate.term(), Some(1));
         tokio::time::advance(Duration::from_millis(4_999)).await;
         assert_eq!(gate.term(), Some(1));
+        assert_eq!((gate.deadline(1), gate.deadline(2)), (Some(until), None));
         tokio::time::advance(Duration::from_millis(1)).await;
-        assert_eq!(gate.term(), None);
+        assert_eq!((gate.term(), gate.deadline(1)), (None, None));
     }
 
     #[test]

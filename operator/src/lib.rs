@@ -9,6 +9,8 @@
 //! Compiling is `weir-policy`'s business: nothing here decides what a policy means.
 
 pub mod admin;
+#[cfg(test)]
+mod api_mock;
 pub mod args;
 pub mod config_map;
 pub mod credentials;

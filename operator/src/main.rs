@@ -21,8 +21,10 @@ async fn main() -> ExitCode {
 }
 
 fn start_log(args: &Args) {
+    // The client library logs failures that are logged here again, with what they mean.
+    let filter = ["kube_client=off", "kube_runtime=off", &args.log].join(",");
     let log = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(&args.log))
+        .with_env_filter(EnvFilter::new(filter))
         .with_writer(std::io::stderr);
     match args.log_format {
         LogFormat::Json => log.json().flatten_event(true).init(),

@@ -16,7 +16,7 @@ use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use weir_table::codec::Encoded;
 use weir_table::credential::{secret_name, shards};
 use weir_table::{Digest, Scope};
@@ -51,7 +51,7 @@ pub enum Failure {
     #[error("the table does not fit into a ConfigMap")]
     TooLarge,
     /// The API server did not answer in time.
-    #[error("the API server did not answer within {} s", WRITE.as_secs())]
+    #[error("the API server did not answer in time")]
     Timeout,
     /// The API server did not do it.
     #[error("{0}")]
@@ -310,16 +310,18 @@ impl Writer {
     }
 }
 
-/// Makes one request if the lease is still held, and waits for its answer no longer than [`WRITE`].
+/// Makes one request if the lease is still held, and waits for its answer no longer than [`WRITE`], nor beyond
+/// the time for which the lease is surely held.
 pub(crate) async fn send<T>(
     gate: &Gate,
     term: u64,
     request: impl Future<Output = Result<T, kube::Error>>,
 ) -> Result<T, Failure> {
-    if gate.term() != Some(term) {
-        return Err(Failure::NotLeading);
-    }
-    Ok(timeout(WRITE, request).await.map_err(|_| Failure::Timeout)??)
+    let until = gate.deadline(term).ok_or(Failure::NotLeading)?;
+    let deadline = until.min(Instant::now() + WRITE);
+    Ok(timeout_at(deadline, request)
+        .await
+        .map_err(|_| Failure::Timeout)??)
 }
 
 fn nulls(keys: &[impl AsRef<str>]) -> serde_json::Value {
@@ -332,3 +334,6 @@ fn nulls(keys: &[impl AsRef<str>]) -> serde_json::Value {
 async fn at_once<F: Future>(work: impl Iterator<Item = F>) -> Vec<F::Output> {
     stream::iter(work).buffer_unordered(CONCURRENCY).collect().await
 }
+
+#[cfg(test)]
+mod tests;

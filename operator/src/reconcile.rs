@@ -122,6 +122,7 @@ impl Reconciler {
 
     /// Works until `stop`, then waits for the writes that are under way.
     pub async fn run(mut self, mut changes: mpsc::Receiver<Change>, stop: CancellationToken) {
+        self.check_term();
         while !stop.is_cancelled() {
             let alarm = self.next_alarm();
             tokio::select! {
@@ -307,3 +308,6 @@ impl Reconciler {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,10 @@ pub mod poll;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
+use tokio::time::Instant;
 use weir_policy::verdict::Rollout;
 use weir_table::{Digest, Scope};
 
@@ -158,9 +160,32 @@ impl Entry {
     }
 }
 
-/// Which policies are behind each table's digest, so that routers need not be asked for all of them again
-/// and again.
-pub(crate) type Known = BTreeMap<(Scope, String), Arc<Policies>>;
+/// Which policies are behind each table's digest, so that routers need not be asked for all of them again and
+/// again. A router may be a few tables behind, so that a digest is kept for a while after its last mention.
+#[derive(Debug, Default)]
+pub(crate) struct Known(BTreeMap<(Scope, String), (Arc<Policies>, Instant)>);
+
+/// How long a digest is kept after its last mention.
+const KEPT: Duration = Duration::from_mins(1);
+
+impl Known {
+    /// Learns what is behind a digest.
+    pub(crate) fn learn(&mut self, scope: &Scope, digest: &str, policies: Arc<Policies>, now: Instant) {
+        self.0.insert((scope.clone(), digest.to_owned()), (policies, now));
+    }
+
+    /// Forgets what has not been mentioned lately.
+    pub(crate) fn tidy(&mut self, now: Instant) {
+        self.0.retain(|_, (_, mentioned)| now < *mentioned + KEPT);
+    }
+
+    /// What is behind a digest.
+    fn policies(&mut self, scope: &Scope, digest: &str, now: Instant) -> Option<Arc<Policies>> {
+        let (policies, mentioned) = self.0.get_mut(&(scope.clone(), digest.to_owned()))?;
+        *mentioned = now;
+        Some(Arc::clone(policies))
+    }
+}
 
 /// How much a router was asked to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,31 +198,36 @@ pub(crate) enum View {
 
 impl Listing {
     /// What the router serves, if this and `known` suffice to say which policies its digests stand for.
-    pub(crate) fn resolve(&self, view: View, known: &Known) -> Option<BTreeMap<Scope, Served>> {
+    pub(crate) fn resolve(
+        &self,
+        view: View,
+        known: &mut Known,
+        now: Instant,
+    ) -> Option<BTreeMap<Scope, Served>> {
         let served = self
             .tables
             .iter()
-            .map(|entry| Some((entry.scope(), entry.resolve(view, known)?)));
+            .map(|entry| Some((entry.scope(), entry.resolve(view, known, now)?)));
         served.collect()
     }
 
     /// Remembers the policies behind each digest of a full listing.
-    pub(crate) fn teach(&self, known: &mut Known) {
+    pub(crate) fn teach(&self, known: &mut Known, now: Instant) {
         for entry in &self.tables {
             if let (Some(digest), Some(policies)) = (entry.serving(), &entry.policies) {
-                known.insert((entry.scope(), digest.clone()), Arc::new(policies.clone()));
+                known.learn(&entry.scope(), digest, Arc::new(policies.clone()), now);
             }
         }
     }
 }
 
 impl Entry {
-    fn resolve(&self, view: View, known: &Known) -> Option<Served> {
+    fn resolve(&self, view: View, known: &mut Known, now: Instant) -> Option<Served> {
         let scope = self.scope();
         let digest = self.serving().cloned();
         let by_digest = digest
-            .clone()
-            .and_then(|digest| known.get(&(scope.clone(), digest)).cloned());
+            .as_deref()
+            .and_then(|digest| known.policies(&scope, digest, now));
         let policies = match (&scope, view) {
             (Scope::Cluster, _) => Some(Arc::default()),
             (Scope::Namespace(_), View::Digests) => by_digest,

@@ -34,8 +34,9 @@ const CREDENTIAL_SELECTOR: &str = "weir.dev/credential=true";
 /// How many kinds are watched, each of which delivers a full list before anything is compiled.
 pub const KINDS: usize = 7;
 
-/// The longest wait before a failed watch is tried again: the API server is back sooner than half a minute.
-const LONGEST_WAIT: Duration = Duration::from_secs(4);
+/// The longest wait before a failed watch is tried again. The client library's half a minute, once for the
+/// failure and once more for the full list that follows an outage, would be a minute of stale tables.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// Where the watches look.
 #[derive(Debug, Clone)]

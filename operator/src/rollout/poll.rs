@@ -106,7 +106,7 @@ impl Poll {
             client,
             token_file,
             metrics,
-            known: Known::new(),
+            known: Known::default(),
             memory: BTreeMap::new(),
         }
     }
@@ -174,29 +174,15 @@ impl Poll {
         *wait / 2
     }
 
-    /// Takes over what the operator knows of its own tables, and forgets digests that nobody mentions any more.
+    /// Takes over what the operator knows of its own tables.
     fn learn(&mut self, expected: &Expected) {
-        let remembered = self
-            .memory
-            .values()
-            .filter_map(|memory| memory.answer.as_ref())
-            .flatten();
-        let mentioned: BTreeSet<_> = remembered
-            .filter_map(|(scope, served)| Some((scope.clone(), served.digest.clone()?)))
-            .chain(
-                expected
-                    .tables
-                    .iter()
-                    .map(|(scope, table)| (scope.clone(), table.digest.clone())),
-            )
-            .collect();
-        self.known.retain(|key, _| mentioned.contains(key));
+        let now = Instant::now();
         for (scope, table) in &expected.tables {
             if let Some(policies) = &table.policies {
-                self.known
-                    .insert((scope.clone(), table.digest.clone()), Arc::clone(policies));
+                self.known.learn(scope, &table.digest, Arc::clone(policies), now);
             }
         }
+        self.known.tidy(now);
     }
 
     async fn ask_all(&mut self, routers: &BTreeSet<SocketAddr>) {
@@ -223,12 +209,13 @@ impl Poll {
         listing: Listing,
         token: Option<&HeaderValue>,
     ) -> Result<BTreeMap<Scope, Served>, Unheard> {
-        if let Some(served) = listing.resolve(View::Digests, &self.known) {
+        if let Some(served) = listing.resolve(View::Digests, &mut self.known, Instant::now()) {
             return Ok(served);
         }
         let full = self.ask(address, View::Full, token).await?;
-        full.teach(&mut self.known);
-        Ok(full.resolve(View::Full, &self.known).unwrap_or_default())
+        let now = Instant::now();
+        full.teach(&mut self.known, now);
+        Ok(full.resolve(View::Full, &mut self.known, now).unwrap_or_default())
     }
 
     fn remember(&mut self, address: SocketAddr, served: Result<BTreeMap<Scope, Served>, Unheard>) {
@@ -245,7 +232,7 @@ impl Poll {
                 }
             }
             Err(error) => {
-                tracing::warn!(router = %address, %error, "a ready router does not say what it serves")
+                tracing::warn!(router = %address, %error, "a ready router does not say what it serves");
             }
         }
     }

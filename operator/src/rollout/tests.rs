@@ -2,11 +2,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use weir_policy::verdict::Rollout;
 use weir_table::codec::encode;
 use weir_table::{Digest, Scope, Table};
 
-use super::{Answer, Fleet, Known, Listing, Served, View};
+use super::{Answer, Fleet, KEPT, Known, Listing, Served, View};
 
 fn team() -> Scope {
     Scope::Namespace("a".into())
@@ -107,34 +108,47 @@ const DIGESTS: &str = r#"{"formats":[1],"tables":[
 
 #[test]
 fn digests_alone_suffice_once_their_policies_are_known() {
-    let mut known = Known::new();
-    assert_eq!(listing(DIGESTS).resolve(View::Digests, &known), None);
+    let (mut known, now) = (Known::default(), Instant::now());
+    assert_eq!(listing(DIGESTS).resolve(View::Digests, &mut known, now), None);
     let full = r#"{"tables":[{"scope":"namespace","namespace":"a","digest":"t1","state":"serving",
         "policies":{"x":"p1"}}]}"#;
-    listing(full).teach(&mut known);
+    listing(full).teach(&mut known, now);
     let served = listing(DIGESTS)
-        .resolve(View::Digests, &known)
+        .resolve(View::Digests, &mut known, now)
         .expect("everything is known");
     assert_eq!(served[&team()].policies["x"], "p1");
     assert_eq!(served[&Scope::Cluster].digest.as_deref(), Some("c1"));
 }
 
 #[test]
+fn a_digest_is_forgotten_some_time_after_its_last_mention() {
+    let (mut known, start) = (Known::default(), Instant::now());
+    known.learn(&team(), "t1", Arc::default(), start);
+    let mention = start + KEPT / 2;
+    assert!(known.policies(&team(), "t1", mention).is_some());
+    known.tidy(start + KEPT);
+    assert!(known.policies(&team(), "t1", mention).is_some());
+    known.tidy(mention + KEPT);
+    assert!(known.policies(&team(), "t1", mention).is_none());
+}
+
+#[test]
 fn a_router_that_rejects_a_table_does_not_serve_its_digest_but_says_what_it_serves() {
     let text = r#"{"tables":[{"scope":"namespace","namespace":"a","digest":"t2","state":"rejected",
         "error":"no","policies":{"x":"p1"}}]}"#;
-    let mut known = Known::new();
-    listing(text).teach(&mut known);
-    assert!(known.is_empty(), "the digest is not that of what is served");
-    assert_eq!(listing(text).resolve(View::Digests, &known), None);
-    let served = listing(text)
-        .resolve(View::Full, &known)
-        .expect("the policies are listed");
+    let (mut known, now) = (Known::default(), Instant::now());
+    listing(text).teach(&mut known, now);
     assert_eq!(
-        (
-            served[&team()].digest.as_deref(),
-            served[&team()].policies["x"].as_str()
-        ),
+        listing(text).resolve(View::Digests, &mut known, now),
+        None,
+        "digests alone don't say"
+    );
+    let served = listing(text)
+        .resolve(View::Full, &mut known, now)
+        .expect("the policies are listed");
+    let served = &served[&team()];
+    assert_eq!(
+        (served.digest.as_deref(), served.policies["x"].as_str()),
         (None, "p1")
     );
 }

@@ -1,0 +1,113 @@
+//! An API server for unit tests: it takes every write, and remembers them in order.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
+use kube::Client;
+use serde_json::{Value, json};
+
+/// What was asked of the mock, and how it answers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Mock(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    writes: Vec<Write>,
+    refused: Vec<&'static str>,
+    foreign_key: Option<&'static str>,
+}
+
+/// One write.
+#[derive(Debug, Clone)]
+pub(crate) struct Write {
+    /// The kind and name of the object, such as `configmaps/weir-cluster`, with `/status` if it is that.
+    pub(crate) path: String,
+    /// What was sent.
+    pub(crate) body: Value,
+}
+
+impl Mock {
+    /// A client of it.
+    pub(crate) fn client(&self) -> Client {
+        let router = Router::new().fallback(answer).with_state(self.clone());
+        Client::new(router, "weir-system")
+    }
+
+    /// Refuses every write of this object from now on.
+    pub(crate) fn refuse(&self, path: &'static str) {
+        self.0
+            .lock()
+            .expect("no test panics while it holds this")
+            .refused
+            .push(path);
+    }
+
+    /// Answers the next apply as if someone else had put this data key in.
+    pub(crate) fn put_in(&self, key: &'static str) {
+        self.0
+            .lock()
+            .expect("no test panics while it holds this")
+            .foreign_key = Some(key);
+    }
+
+    /// Everything that was written, in order.
+    pub(crate) fn writes(&self) -> Vec<Write> {
+        self.0
+            .lock()
+            .expect("no test panics while it holds this")
+            .writes
+            .clone()
+    }
+
+    /// The paths of everything that was written, in order.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.writes().into_iter().map(|write| write.path).collect()
+    }
+
+    fn take(&self, path: &str, body: Value) -> Response {
+        let mut inner = self.0.lock().expect("no test panics while it holds this");
+        if inner.refused.contains(&path) {
+            return failure(StatusCode::UNPROCESSABLE_ENTITY, "Invalid");
+        }
+        let mut object = body.clone();
+        inner.writes.push(Write {
+            path: path.to_owned(),
+            body,
+        });
+        if let Some(key) = inner.foreign_key.take() {
+            object["data"][key] = json!("");
+        }
+        object["metadata"]["resourceVersion"] = json!((100 + inner.writes.len()).to_string());
+        object["metadata"]["uid"] = json!(path);
+        axum::Json(object).into_response()
+    }
+}
+
+fn failure(code: StatusCode, reason: &str) -> Response {
+    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": reason,
+        "reason": reason, "code": code.as_u16()});
+    (code, axum::Json(status)).into_response()
+}
+
+async fn answer(State(mock): State<Mock>, request: Request) -> Response {
+    if request.method() == Method::GET {
+        return failure(StatusCode::NOT_FOUND, "NotFound");
+    }
+    let path = request.uri().path().to_owned();
+    let steps: Vec<&str> = path.split('/').collect();
+    let kind = steps
+        .iter()
+        .position(|step| step.ends_with('s') && *step != "apis" && *step != "namespaces");
+    let path = steps[kind.unwrap_or_default()..].join("/");
+    let body = request
+        .into_body()
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
+    mock.take(&path, serde_json::from_slice(&body).unwrap_or_default())
+}

@@ -1,0 +1,178 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::runtime::events::Recorder;
+use serde_json::json;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use weir_policy::api::LoadBalancingPolicySpec;
+use weir_policy::object::{ObjectKind, ObjectRef};
+use weir_policy::snapshot::Object;
+
+use super::{Edges, Reconciler};
+use crate::api_mock::Mock;
+use crate::index::{Change, Delta};
+use crate::lease::Gate;
+use crate::metrics::Metrics;
+use crate::observe::{Observed, Record};
+use crate::report::Reporter;
+use crate::rollout::Fleet;
+
+/// A reconciler at work beside a mock of the API server.
+struct Bench {
+    mock: Mock,
+    changes: mpsc::Sender<Change>,
+    stop: CancellationToken,
+    _fleet: watch::Sender<Option<Arc<Fleet>>>,
+    _ends: (
+        watch::Receiver<bool>,
+        watch::Receiver<Option<crate::rollout::poll::Expected>>,
+    ),
+}
+
+fn bench(gate: Gate) -> Bench {
+    let mock = Mock::default();
+    let client = mock.client();
+    let (synced, synced_rx) = watch::channel(false);
+    let (expected, expected_rx) = watch::channel(None);
+    let (fleet_tx, fleet) = watch::channel(None);
+    let recorder = Recorder::new(client.clone(), "test".to_owned().into());
+    let edges = Edges {
+        reporter: Reporter::new(client.clone(), recorder, gate.clone()),
+        client,
+        namespace: "weir-system".into(),
+        router_admin_port: 9090,
+        gate,
+        metrics: Metrics::default(),
+        synced,
+        expected,
+        fleet,
+    };
+    let (changes, receiver) = mpsc::channel(16);
+    let stop = CancellationToken::new();
+    fleet_tx.send_replace(Some(Arc::new(Fleet::default())));
+    tokio::spawn(Reconciler::new(edges).run(receiver, stop.clone()));
+    Bench {
+        mock,
+        changes,
+        stop,
+        _fleet: fleet_tx,
+        _ends: (synced_rx, expected_rx),
+    }
+}
+
+impl Bench {
+    async fn tell(&self, change: Change) {
+        self.changes
+            .send(change)
+            .await
+            .expect("the reconciler is at work");
+    }
+
+    /// Every first list but that of FallbackPolicies.
+    async fn list_most(&self) {
+        self.tell(Change::LoadBalancing(Delta::Reset(vec![policy()])))
+            .await;
+        self.tell(Change::Provider(Delta::Reset(vec![]))).await;
+        self.tell(Change::ClusterProvider(Delta::Reset(vec![]))).await;
+        self.tell(Change::Secret(Delta::Reset(vec![]))).await;
+        self.tell(Change::Table(Delta::Reset(vec![]))).await;
+        self.tell(Change::Slice(Delta::Reset(vec![]))).await;
+    }
+
+    async fn list_all(&self) {
+        self.list_most().await;
+        self.tell(Change::Fallback(Delta::Reset(vec![]))).await;
+    }
+
+    async fn written(&self, path: &str) {
+        let seen = async {
+            while !self.mock.paths().iter().any(|written| written == path) {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let paths = || self.mock.paths();
+        timeout(Duration::from_secs(3), seen)
+            .await
+            .unwrap_or_else(|_| panic!("{path} in {:?}", paths()));
+    }
+
+    /// Waits for longer than anything that is under way takes.
+    async fn quiet(&self) {
+        sleep(Duration::from_secs(2)).await;
+    }
+}
+
+/// A policy that names a provider that does not exist.
+fn policy() -> Observed<LoadBalancingPolicySpec> {
+    let kind = ObjectKind::LoadBalancingPolicy;
+    let object = ObjectRef {
+        kind,
+        namespace: Some("a".into()),
+        name: "x".into(),
+    };
+    let spec = json!({"targets": [{"model": "absent/model", "weight": 1}]});
+    let spec = serde_json::from_value(spec).expect("a well-formed spec");
+    let record = Record {
+        uid: "u".into(),
+        version: 1,
+        generation: 1,
+        status: None,
+    };
+    Observed {
+        object,
+        record,
+        value: Object {
+            generation: 1,
+            created: 0,
+            spec: Ok(spec),
+        },
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_written_before_every_kind_has_been_listed() {
+    let (_tenure, gate) = Gate::open_for(Duration::from_mins(1));
+    let bench = bench(gate);
+    bench.list_most().await;
+    bench.quiet().await;
+    assert!(bench.mock.paths().is_empty());
+    bench.tell(Change::Fallback(Delta::Reset(vec![]))).await;
+    bench.written("configmaps/weir-cluster").await;
+    bench.stop.cancel();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_leader_writes_everything_once_and_then_rests() {
+    let (_tenure, gate) = Gate::open_for(Duration::from_mins(1));
+    let bench = bench(gate);
+    bench.list_all().await;
+    bench.written("configmaps/weir-cluster").await;
+    bench.written("configmaps/weir-ns-a").await;
+    bench.written("loadbalancingpolicies/x/status").await;
+    bench.quiet().await;
+    let mut paths = bench.mock.paths();
+    let credentials = paths
+        .extract_if(.., |path| path.starts_with("secrets/weir-credentials-"))
+        .count();
+    let tables = paths
+        .extract_if(.., |path| path.starts_with("configmaps/"))
+        .count();
+    assert_eq!((credentials, tables), (16, 2));
+    let (mut statuses, mut events) = (0, 0);
+    for path in paths {
+        statuses += usize::from(path == "loadbalancingpolicies/x/status");
+        events += usize::from(path == "events");
+    }
+    assert_eq!((statuses, events), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follower_writes_nothing() {
+    let (_tenure, gate) = Gate::open_for(Duration::ZERO);
+    let bench = bench(gate);
+    bench.list_all().await;
+    bench.quiet().await;
+    assert!(bench.mock.paths().is_empty());
+}
