@@ -1,9 +1,12 @@
 //! The command line: what can be asked, and the help that teaches it. Nothing here does anything.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use weir_router::config::MAX_BODY_BYTES;
+use weir_router::log::LogFormat;
 
 use crate::explain::PolicyName;
 use crate::files::Depth;
@@ -32,8 +35,10 @@ pub(crate) struct Cli {
 /// What can be asked.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Demo(Demo),
     Check(Check),
     Explain(Explain),
+    Serve(Serve),
     /// Write a completion script for a shell to standard output.
     #[command(after_help = "Examples:\n  source <(weir completion bash)\n  \
                             weir completion zsh > \"${fpath[1]}/_weir\"\n  \
@@ -140,6 +145,79 @@ pub(crate) struct Keys {
     /// A file with one key a line; `-` is standard input.
     #[arg(long, value_name = "FILE")]
     pub(crate) keys: Option<PathBuf>,
+}
+
+/// Serve policies from files: the whole router, without a cluster.
+///
+/// Reads the very YAML that a cluster gets, compiles it in this process, and follows every change: a file is
+/// read once it has been still for 100 ms; one that is empty or does not parse keeps what it last gave, and a
+/// policy that turns bad keeps serving its last good version. What is wrong is logged.
+///
+/// Keys of providers come from Secret documents among the files, or from --secret. Callers need no key.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+                        weir serve -f examples/ --secret openai/api-key=env:OPENAI_API_KEY\n  \
+                        weir serve -f policies/ -f keys.yaml --listen 127.0.0.1:8081 --admin 127.0.0.1:9091\n\n\
+                        Then:\n  \
+                        curl localhost:8080/v1/models\n  \
+                        curl localhost:8080/v1/chat/completions -H 'content-type: application/json' \\\n    \
+                        -d '{\"model\":\"policy/NAME\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}'")]
+pub(crate) struct Serve {
+    /// Files, or folders whose *.yaml, *.yml and *.json are read.
+    #[arg(short = 'f', long = "filename", value_name = "PATH", required = true, num_args = 1..)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Also read the folders inside the folders.
+    #[arg(short = 'R', long)]
+    recursive: bool,
+    #[command(flatten)]
+    pub(crate) addresses: Addresses,
+    /// A key of a Secret: [NS/]NAME/KEY=env:VARIABLE or [NS/]NAME/KEY=file:PATH. Without NS it is there in
+    /// Weir's own namespace and in `default`. A file is followed like the policies. May be repeated.
+    #[arg(long = "secret", value_name = "SECRET")]
+    pub(crate) secrets: Vec<String>,
+    /// The namespace in which `policy/NAME` is looked up; `policy/NAMESPACE/NAME` reaches any.
+    #[arg(short, long, default_value = "default")]
+    pub(crate) namespace: String,
+    #[command(flatten)]
+    pub(crate) system: System,
+    /// The largest request body that is read, in bytes; a larger one is answered 413.
+    #[arg(long, value_name = "BYTES", default_value_t = MAX_BODY_BYTES)]
+    pub(crate) max_body_bytes: usize,
+    /// On SIGTERM or SIGINT: how many seconds requests and streams may run on. A second signal ends at once.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub(crate) drain_timeout_seconds: u64,
+    /// The shape of log lines; `WEIR_LOG` filters them, as in `WEIR_LOG=info,weir::access=off`.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+}
+
+impl Serve {
+    /// How deep folders are read.
+    pub(crate) fn depth(&self) -> Depth {
+        depth(self.recursive)
+    }
+}
+
+/// Serve the example policies over simulated providers: no key, no cluster.
+///
+/// The router is the real one, on loopback; the providers are simulated in this process and answer with their
+/// names. Prints requests to paste.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  weir demo\n  weir demo --listen 127.0.0.1:8081 --admin 127.0.0.1:9091")]
+pub(crate) struct Demo {
+    #[command(flatten)]
+    pub(crate) addresses: Addresses,
+}
+
+/// Where a router listens.
+#[derive(Debug, Args)]
+pub(crate) struct Addresses {
+    /// Where callers connect.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// Where /livez, /readyz, /metrics and the status page are.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9090")]
+    pub(crate) admin: SocketAddr,
 }
 
 /// Where Weir itself is taken to live.

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 
 use weir_policy::compile::compile;
 
-use self::report::Report;
+pub(crate) use self::report::{Finding, Level, Report, Subject};
 use crate::args::{Check, ReportFormat};
 use crate::error::{Error, Outcome};
 use crate::files::{self, Input};

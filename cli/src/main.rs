@@ -3,12 +3,15 @@
 
 mod args;
 mod check;
+mod demo;
 mod error;
 mod explain;
 mod files;
 mod load;
 mod out;
+mod process;
 mod run;
+mod serve;
 
 use std::process::ExitCode;
 

@@ -9,7 +9,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use crate::args::{Cli, Command};
 use crate::error::{Error, Outcome};
 use crate::out::Out;
-use crate::{check, explain};
+use crate::{check, demo, explain, serve};
 
 /// Runs what `arguments` ask for; the first of them is the program's own name.
 pub(crate) fn run(arguments: Vec<OsString>) -> Result<Outcome, Error> {
@@ -19,6 +19,8 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Result<Outcome, Error> {
     match command {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Completion { shell } => completion(shell),
         Command::Version => version(),
     }

@@ -25,10 +25,7 @@ pub(crate) fn write(report: &Report, paint: Paint, out: &mut impl Write) -> io::
 }
 
 fn head(finding: &Finding) -> String {
-    let place = finding
-        .place
-        .as_ref()
-        .map(|place| format!("{}:{}", place.file, place.line));
+    let place = finding.place.as_ref().map(ToString::to_string);
     let words: Vec<String> = place.into_iter().chain(finding.object.clone()).collect();
     if words.is_empty() {
         "the compiled table".to_owned()

@@ -1,6 +1,7 @@
 //! What is to be said of a set of files: a value, made from what was read and what the compiler made of it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 use weir_policy::compile::Compiled;
@@ -120,6 +121,12 @@ impl Report {
     /// Whether the cluster would take all of it.
     pub(crate) fn is_in_order(&self) -> bool {
         self.summary.errors == 0
+    }
+}
+
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
     }
 }
 

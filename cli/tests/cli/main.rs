@@ -8,5 +8,10 @@
 
 mod check;
 mod command;
+mod demo;
 mod explain;
+mod http;
 mod run;
+mod serve;
+mod serving;
+mod upstream;
