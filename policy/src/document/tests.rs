@@ -55,10 +55,16 @@ fn a_document_that_does_not_parse_harms_only_itself() {
 
 #[test]
 fn a_text_is_unparsable_only_if_a_document_of_it_is_no_yaml() {
-    assert_eq!(unparsable(&format!("{SPLIT}---\n1: {{weight: .nan}}\n---\n")), None);
+    assert_eq!(
+        unparsable(&format!("{SPLIT}---\n1: {{weight: .nan}}\n---\n")),
+        None
+    );
     let error = unparsable(&format!("{SPLIT}---\nfoo: [\n")).unwrap();
     assert!(error.contains("line 8"), "{error}");
-    assert!(unparsable("weight: 5").is_none(), "what it means is another matter");
+    assert!(
+        unparsable("weight: 5").is_none(),
+        "what it means is another matter"
+    );
 }
 
 #[test]
