@@ -1,5 +1,6 @@
 //! The operator's process: arguments, log, run.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -25,6 +26,7 @@ fn start_log(args: &Args) {
     let filter = ["kube_client=off", "kube_runtime=off", &args.log].join(",");
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match args.log_format {
         LogFormat::Json => log.json().flatten_event(true).init(),

@@ -30,6 +30,9 @@ use crate::publish::{Failure, send};
 /// Every condition that the operator writes; those of others do not concern it.
 const OURS: [&str; 6] = [ACCEPTED, RESOLVED_REFS, PROGRAMMED, READY, RECONCILING, STALLED];
 
+/// The reason of a condition that only time will mend.
+const ON_ITS_WAY: &str = "Pending";
+
 /// What an Event can hold, in bytes.
 const NOTE_LIMIT: usize = 1024;
 
@@ -149,7 +152,7 @@ pub fn transitions(before: Option<&Status>, after: &Status) -> Vec<Transition> {
         .into_iter()
         .filter_map(|kind| find(after, kind))
         .filter(|c| is_news(c));
-    let mut told: Vec<Transition> = changed.map(|condition| transition(condition, after)).collect();
+    let mut told: Vec<Transition> = changed.map(transition).collect();
     told.dedup();
     told
 }
@@ -160,18 +163,12 @@ fn find<'a>(status: &'a Status, kind: &str) -> Option<&'a Condition> {
         .find(|condition| condition.type_ == kind)
 }
 
-fn transition(condition: &Condition, status: &Status) -> Transition {
-    let is_rollout = find(status, PROGRAMMED)
-        .is_some_and(|programmed| programmed.reason == condition.reason && find(status, STALLED).is_none());
-    let mood = if condition.status == "True" || is_rollout {
-        Mood::Good
-    } else {
-        Mood::Bad
-    };
+fn transition(condition: &Condition) -> Transition {
+    let is_good = condition.status == "True" || condition.reason == ON_ITS_WAY;
     Transition {
         reason: condition.reason.clone(),
         note: shorten(&condition.message),
-        mood,
+        mood: if is_good { Mood::Good } else { Mood::Bad },
     }
 }
 

@@ -72,10 +72,23 @@ enum Unheard {
 }
 
 /// What is remembered of a router between two rounds.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Memory {
-    heard_at: Instant,
+    /// What it said last.
     answer: Option<BTreeMap<Scope, Served>>,
+    /// Since when it has said nothing.
+    silent_since: Option<Instant>,
+}
+
+impl Memory {
+    /// What counts as the router's word; `None` if that is not to be said yet.
+    fn word(&self) -> Option<Answer> {
+        match (&self.answer, self.silent_since) {
+            (_, Some(since)) if since.elapsed() >= PATIENCE => Some(Answer::Silent),
+            (Some(answer), _) => Some(Answer::Tables(answer.clone())),
+            (None, _) => None,
+        }
+    }
 }
 
 /// Keeps asking.
@@ -155,23 +168,26 @@ impl Poll {
     ) -> Duration {
         self.learn(expected);
         self.ask_all(&expected.routers).await;
-        let Some(heard) = self.fleet() else { return SOON };
-        let digests = expected
-            .tables
-            .iter()
-            .map(|(scope, table)| (scope, table.digest.as_str()));
-        let lagging = heard.lagging(digests);
+        let lagging = self.fleet().map(|heard| self.pass_on(heard, expected, fleet));
+        let is_silent = self.memory.values().any(|memory| memory.silent_since.is_some());
+        if lagging == Some(0) && !is_silent {
+            return AT_REST;
+        }
+        *wait = (*wait * 2).min(LATER);
+        *wait / 2
+    }
+
+    /// Passes on what was heard, and says how many tables are on their way.
+    fn pass_on(&self, heard: Fleet, expected: &Expected, fleet: &watch::Sender<Option<Arc<Fleet>>>) -> usize {
+        let tables = expected.tables.iter();
+        let lagging = heard.lagging(tables.map(|(scope, table)| (scope, table.digest.as_str())));
         self.metrics.rollouts_pending(lagging);
         fleet.send_if_modified(|known| {
             let is_news = known.as_deref() != Some(&heard);
             *known = Some(Arc::new(heard));
             is_news
         });
-        if lagging == 0 {
-            return AT_REST;
-        }
-        *wait = (*wait * 2).min(LATER);
-        *wait / 2
+        lagging
     }
 
     /// Takes over what the operator knows of its own tables.
@@ -218,39 +234,32 @@ impl Poll {
         Ok(full.resolve(View::Full, &mut self.known, now).unwrap_or_default())
     }
 
+    /// Keeps what was heard. A failure is told once, not in every round.
     fn remember(&mut self, address: SocketAddr, served: Result<BTreeMap<Scope, Served>, Unheard>) {
-        let now = Instant::now();
-        let memory = self.memory.entry(address).or_insert(Memory {
-            heard_at: now,
-            answer: None,
-        });
+        let memory = self.memory.entry(address).or_default();
         match served {
             Ok(served) => {
                 *memory = Memory {
-                    heard_at: now,
                     answer: Some(served),
+                    silent_since: None,
                 }
             }
-            Err(error) => {
+            Err(error) if memory.silent_since.is_none() => {
                 tracing::warn!(router = %address, %error, "a ready router does not say what it serves");
+                memory.silent_since = Some(Instant::now());
             }
+            Err(error) => tracing::debug!(router = %address, %error, "a ready router still says nothing"),
         }
     }
 
     /// What is known of all routers, or `None` while a new one may still be about to answer: it must neither
     /// be passed over nor make everything look unserved.
     fn fleet(&self) -> Option<Fleet> {
-        let is_patient = |memory: &Memory| memory.heard_at.elapsed() < PATIENCE;
-        let mut routers = BTreeMap::new();
-        for (address, memory) in &self.memory {
-            let answer = match &memory.answer {
-                Some(served) if is_patient(memory) => Answer::Tables(served.clone()),
-                None if is_patient(memory) => return None,
-                _ => Answer::Silent,
-            };
-            routers.insert(*address, answer);
-        }
-        Some(Fleet::new(routers))
+        let routers = self
+            .memory
+            .iter()
+            .map(|(address, memory)| Some((*address, memory.word()?)));
+        routers.collect::<Option<_>>().map(Fleet::new)
     }
 
     async fn ask(
@@ -294,5 +303,36 @@ impl Poll {
         let mut value = HeaderValue::try_from(format!("Bearer {}", token.trim())).ok()?;
         value.set_sensitive(true);
         Some(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, advance};
+
+    use super::{Memory, PATIENCE};
+    use crate::rollout::Answer;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_router_that_falls_silent_keeps_its_word_for_a_while() {
+        let memory = Memory {
+            answer: Some([].into()),
+            silent_since: Some(Instant::now()),
+        };
+        advance(PATIENCE / 2).await;
+        assert_eq!(memory.word(), Some(Answer::Tables([].into())));
+        advance(PATIENCE / 2).await;
+        assert_eq!(memory.word(), Some(Answer::Silent));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_said_about_a_new_router_until_it_had_time_to_answer() {
+        let memory = Memory {
+            answer: None,
+            silent_since: Some(Instant::now()),
+        };
+        assert_eq!(memory.word(), None);
+        advance(PATIENCE).await;
+        assert_eq!(memory.word(), Some(Answer::Silent));
     }
 }
