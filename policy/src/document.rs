@@ -103,6 +103,12 @@ struct Metadata {
 }
 
 #[derive(Deserialize)]
+struct List {
+    #[serde(default)]
+    items: Vec<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
 struct Body<S> {
     spec: S,
 }
@@ -171,6 +177,7 @@ impl Documents {
         };
         let object = match (api_version.as_str(), kind.as_str()) {
             ("v1", "Secret") => return self.secret(place, text, metadata),
+            ("v1", "List") => return self.list(place, text),
             (api, _) if !api.starts_with(&format!("{GROUP}/")) => return,
             (_, "LoadBalancingPolicy") => namespaced(ObjectKind::LoadBalancingPolicy),
             (_, "FallbackPolicy") => namespaced(ObjectKind::FallbackPolicy),
@@ -185,6 +192,19 @@ impl Documents {
             }
         };
         self.weir_object(place, text, &api_version, object);
+    }
+
+    /// What `kubectl get -o yaml` writes: each item is a document, and stands where the list does.
+    fn list(&mut self, place: &Place, text: &str) {
+        match parse::<List>(text) {
+            Ok(List { items }) => {
+                for item in items {
+                    let padded = "\n".repeat(place.line - 1) + &item.to_string();
+                    self.document(place, &padded);
+                }
+            }
+            Err(message) => self.problem(place, None, message),
+        }
     }
 
     fn weir_object(&mut self, place: &Place, text: &str, api_version: &str, object: ObjectRef) {

@@ -42,6 +42,27 @@ fn an_object_is_found_where_it_stands() {
 }
 
 #[test]
+fn the_items_of_a_list_are_documents() {
+    let item = "  metadata: {name: q, uid: x}\n  apiVersion: weir.dev/v1alpha1\n  kind: FallbackPolicy\n";
+    let list = format!(
+        "---\napiVersion: v1\nkind: List\nitems:\n-{}  spec: {{targets: 5, x: 1}}\n",
+        &item[1..]
+    );
+    let read = of(&list);
+    let object = &read.snapshot.namespaces["default"].fallback["q"];
+    assert!(object.spec.is_err());
+    let [problem] = read.problems.as_slice() else {
+        panic!("{:?}", read.problems)
+    };
+    assert!(
+        problem
+            .to_string()
+            .starts_with("x.yaml:2: FallbackPolicy default/q: unknown field spec.x"),
+        "{problem}"
+    );
+}
+
+#[test]
 fn a_document_that_does_not_parse_harms_only_itself() {
     let read = of(&format!("kind: [\n---\n{SPLIT}"));
     assert_eq!(read.problems.len(), 1);
