@@ -83,8 +83,8 @@ fn read_token(path: &Path) -> io::Result<AdminToken> {
     AdminToken::new(&text).ok_or_else(|| told("the file is empty; write a long random text into it"))
 }
 
-/// `500ms`, `5s`, `2m`, or a number of seconds.
-fn duration(text: &str) -> Result<Duration, String> {
+/// Reads a time of a command line: `500ms`, `5s`, `2m`, or a number of seconds.
+pub fn duration(text: &str) -> Result<Duration, String> {
     let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("", 1_000)];
     let parsed = units.iter().find_map(|(unit, millis)| {
         let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
