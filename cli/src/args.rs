@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use weir_router::args::duration;
 use weir_router::config::MAX_BODY_BYTES;
 use weir_router::log::LogFormat;
 
@@ -73,7 +75,7 @@ pub(crate) struct Check {
     /// How to say it.
     #[arg(short, long, value_name = "FORMAT", default_value = "human")]
     pub(crate) output: ReportFormat,
-    /// Also miss what lies in no file: follow references to providers and Secrets always.
+    /// Count providers and Secrets that no file holds as missing, even where no file holds any.
     #[arg(long)]
     strict_refs: bool,
     #[command(flatten)]
@@ -183,9 +185,9 @@ pub(crate) struct Serve {
     /// The largest request body that is read, in bytes; a larger one is answered 413.
     #[arg(long, value_name = "BYTES", default_value_t = MAX_BODY_BYTES)]
     pub(crate) max_body_bytes: usize,
-    /// On SIGTERM or SIGINT: how many seconds requests and streams may run on. A second signal ends at once.
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
-    pub(crate) drain_timeout_seconds: u64,
+    /// On SIGTERM or SIGINT: how long requests and streams may run on. A second signal ends at once.
+    #[arg(long, value_name = "TIME", default_value = "600s", value_parser = duration)]
+    pub(crate) drain_timeout: Duration,
     /// The shape of log lines; `WEIR_LOG` filters them, as in `WEIR_LOG=info,weir::access=off`.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,

@@ -40,7 +40,7 @@ async fn serve(args: &Serve, reloader: Reloader) -> Result<Outcome, Error> {
     let config = Config {
         default_namespace: args.namespace.clone(),
         max_body_bytes: args.max_body_bytes,
-        drain_timeout: Duration::from_secs(args.drain_timeout_seconds),
+        drain_timeout: args.drain_timeout,
         ..Config::new(args.addresses.listen, args.addresses.admin)
     };
     let router = Router::bind(config)

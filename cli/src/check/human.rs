@@ -59,6 +59,9 @@ fn summary(summary: Summary, paint: Paint) -> String {
         errors,
         warnings,
     } = summary;
+    if objects + errors == 0 {
+        return "Nothing of Weir's is in these files.".to_owned();
+    }
     let objects = counted(objects, "object");
     let warned = match warnings {
         0 => String::new(),

@@ -163,6 +163,19 @@ fn what_can_not_be_read_is_no_verdict() {
 }
 
 #[test]
+fn files_without_anything_of_weirs_are_told_so() {
+    let said = with_input(
+        &["check", "-f", "-"],
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: x}\n",
+    );
+    assert_eq!(said.code, 0);
+    assert!(
+        said.out.ends_with("Nothing of Weir's is in these files.\n"),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn json_holds_what_people_are_told() {
     let path = path("json", BAD);
     let said = weir(&["check", "-f", &path, "-o", "json"]);
