@@ -23,6 +23,15 @@ const SHARES: [u8; 21] = [
     20, 24, 28, 32, 36, 40, 44, 47, 50, 54, 58, 62, 66, 70, 74, 78, 82, 86, 90, 95, 100,
 ];
 
+/// How many callers there are. Each asks both routers, plainly and for a stream, before its turn comes again.
+const CALLERS: u64 = 250;
+
+/// How many answers each share gives before it changes again.
+const USES: usize = 200;
+
+/// How many answers it takes until every caller has asked every router in every way, with some to spare.
+const EVERYBODY: usize = 1200;
+
 /// How long a change may take to be served by every router: the median and the worst.
 const MEDIAN_LIMIT: Duration = Duration::from_millis(500);
 const WORST_LIMIT: Duration = Duration::from_secs(2);
@@ -68,7 +77,9 @@ pub(crate) async fn changes_under_load_cut_nothing_and_move_only_whom_the_hash_m
     site.provider
         .script_all(Script::always(Behaviour::words(8).paced(4)));
     let name = format!("policy/{namespace}/gradual-rollout");
-    let running = site.load(&name, Pace::PerSecond(200)).start();
+    let mut load = site.load(&name, Pace::PerSecond(200));
+    load.keys = CALLERS;
+    let running = load.start();
 
     let mut steps = vec![Step {
         table: settled(&running, 0, "").await?.0,
@@ -84,9 +95,11 @@ pub(crate) async fn changes_under_load_cut_nothing_and_move_only_whom_the_hash_m
         let (table, served) = settled(&running, from, &previous).await?;
         delays.push(served.saturating_duration_since(applied));
         steps.push(Step { table, expected });
+        used(&running, from + USES).await?;
     }
+    used(&running, running.count() + EVERYBODY).await?;
     let report = running.stop().await;
-    report.all_good(1000)?;
+    report.all_good(SHARES.len() * USES)?;
     placed(&report.observations, &steps)?;
     served_in_time(&delays, report.observations.len())
 }
@@ -95,7 +108,7 @@ pub(crate) async fn changes_under_load_cut_nothing_and_move_only_whom_the_hash_m
 async fn who(site: &Site, namespace: &str, share: u8) -> Result<Expected> {
     let mut policies = chains(namespace).to_vec();
     policies.push(rollout(namespace, share));
-    let keys: Vec<String> = (0..1000).map(key).collect();
+    let keys: Vec<String> = (0..CALLERS).map(key).collect();
     let name = format!("policy/{namespace}/gradual-rollout");
     explain(&site.tools, &site.cluster.folder, &policies, &name, &keys).await
 }
@@ -120,6 +133,12 @@ async fn settled(running: &Running, from: usize, previous: &str) -> Result<(Stri
             .map(|(began, table)| (table, began)))
     };
     eventually("both routers to serve the change", Duration::from_secs(10), probe).await
+}
+
+/// Waits until there are so many answers.
+async fn used(running: &Running, count: usize) -> Result<()> {
+    let probe = || async { Ok((running.count() >= count).then_some(())) };
+    eventually("the share to be used", SOON, probe).await
 }
 
 /// Everybody was where the hash puts them under the table that answered, and no router ever went back to an older one.
@@ -154,12 +173,25 @@ fn placed(observations: &[Observation], steps: &[Step]) -> Result<()> {
         .values()
         .filter(|model| model.starts_with("google/"))
         .count();
+    ensure!(
+        experiment == moved.len(),
+        "only {experiment} of {} callers have moved",
+        moved.len()
+    );
+    let (first, last) = (in_experiment(&steps[0]), experiment);
     figure(&format!(
-        "{} answers, all where the hash puts them; {experiment} of {} callers moved",
+        "{} answers, each where the hash puts its caller; {first} of {} callers in the experiment at first, {last} at last",
         observations.len(),
         moved.len()
     ));
     never_back(steps)
+}
+
+fn in_experiment(step: &Step) -> usize {
+    step.expected
+        .values()
+        .filter(|model| model.starts_with("google/"))
+        .count()
 }
 
 /// While the experiment only grows, nobody leaves it.

@@ -57,6 +57,7 @@ pub struct Site {
     /// The tools it was started with.
     pub tools: Tools,
     operator_admin: SocketAddr,
+    rival_admin: SocketAddr,
 }
 
 /// One router process.
@@ -128,7 +129,7 @@ impl Site {
         for account in [OPERATOR, ROUTER] {
             identity::kubeconfig(&cluster.kubectl, account, &folder).await?;
         }
-        let operator_admin = plan.place.socket(10, 9090)?;
+        let (operator_admin, rival_admin) = (plan.place.socket(10, 9090)?, plan.place.socket(11, 9090)?);
         let operator = Process::spawn(OPERATOR, operator(tools, &folder, operator_admin)?, &folder)?;
         let client = Client::default();
         let tools = tools.clone();
@@ -140,6 +141,7 @@ impl Site {
             operator,
             tools,
             operator_admin,
+            rival_admin,
         };
         site.start_routers(plan).await?;
         Ok(site)
@@ -201,14 +203,15 @@ impl Site {
             .await
     }
 
-    /// Takes the Lease from a holder that is known to be dead, so that a test of many kills need not wait each time
-    /// until it has run out.
-    pub async fn expire_lease(&self) -> Result<()> {
-        for lease in self.cluster.list("Lease", SYSTEM).await? {
-            let name = lease["metadata"]["name"].as_str().unwrap_or_default();
-            self.cluster.delete("Lease", Some(SYSTEM), name).await?;
-        }
-        Ok(())
+    /// Starts a second replica of the operator, which stands by.
+    pub async fn start_rival(&self) -> Result<Process> {
+        let mut command = operator(&self.tools, &self.cluster.folder, self.rival_admin)?;
+        command.env("WEIR_IDENTITY", "rival");
+        let rival = Process::spawn("rival", command, &self.cluster.folder)?;
+        self.ready(self.rival_admin)
+            .await
+            .with_context(|| rival.log_tail())?;
+        Ok(rival)
     }
 
     /// Waits until the operator is ready.
