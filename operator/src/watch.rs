@@ -31,6 +31,9 @@ use crate::publish::describe;
 /// Selects the Secrets that may be used as credentials; no other is ever read.
 const CREDENTIAL_SELECTOR: &str = "weir.dev/credential=true";
 
+/// The answer for a kind that does not exist; it comes without a reason.
+const NOT_FOUND: u16 = 404;
+
 /// How many kinds are watched, each of which delivers a full list before anything is compiled.
 pub const KINDS: usize = 7;
 
@@ -197,7 +200,7 @@ impl Sink {
         let kind = self.kind;
         self.metrics.watch_failed(kind);
         match error {
-            watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.is_not_found() => {
+            watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == NOT_FOUND => {
                 tracing::warn!(
                     kind,
                     "the API server does not know this kind: install Weir's CRDs; trying again"
