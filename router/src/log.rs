@@ -42,7 +42,7 @@ pub fn init(format: LogFormat) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(colours)
-        .with_writer(Lines::get);
+        .with_writer(Lines::get());
     // Only fails where logging has been set up before, which is then what the process wants.
     drop(match format {
         LogFormat::Json => builder.json().event_format(Events { format, others }).try_init(),

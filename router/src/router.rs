@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::admin;
 use crate::config::Config;
 use crate::forward::Pools;
+use crate::log;
 use crate::observe::Metrics;
 use crate::serve::{Drain, Hub, serve};
 use crate::source::Updates;
@@ -94,6 +95,7 @@ impl Router {
         drain(&config, &hub, &connections).await;
         accepting.abort();
         ended.cancel();
+        log::flush();
         match admin.await {
             Ok(served) => served.map_err(RunError::Admin),
             Err(error) => Err(RunError::Admin(io::Error::other(error))),

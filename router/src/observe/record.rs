@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use weir_table::FailureClass;
 
 use super::metrics::{Metrics, TargetLabels};
+use crate::log::ACCESS;
 use crate::state::Leaf;
 
 /// A request under way.
@@ -129,22 +130,20 @@ impl Record {
             .leaf
             .as_ref()
             .map_or(("", ""), |leaf| (&*leaf.path, &*leaf.label));
-        let committed = self
-            .committed
-            .map(|at| at.duration_since(self.begun).as_secs_f64());
+        let micros =
+            |at: Instant| u64::try_from(at.duration_since(self.begun).as_micros()).unwrap_or(u64::MAX);
         tracing::info!(
-            target: "weir::access",
+            target: ACCESS,
             id = self.id.to_str().unwrap_or_default(),
             operation = self.operation,
             policy,
-            target,
+            model = target,
             key_source = &*self.key_source,
-            attempts = self.attempts,
+            attempts = u64::from(self.attempts),
             outcome,
-            status = self.status,
-            committed_seconds = committed,
-            seconds = self.begun.elapsed().as_secs_f64(),
-            "request"
+            status = u64::from(self.status),
+            committed_micros = self.committed.map(micros),
+            total_micros = micros(Instant::now()),
         );
     }
 }

@@ -6,11 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures::{Stream, TryStreamExt as _};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret as SecretObject};
 use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
 use kube::{Api, Client, ResourceExt as _};
 use weir_table::codec::{GZIP_KEY, PLAIN_KEY, Stored};
 use weir_table::credential::{secret_name, shards};
@@ -24,6 +26,10 @@ const TABLE_LABEL: &str = "weir.dev/table";
 
 /// The label, or annotation, with the namespace that a table is of.
 const NAMESPACE_LABEL: &str = "weir.dev/namespace";
+
+/// The longest wait before a failed watch is tried again. The client library's half a minute, once for the
+/// failure and once more for the full list that follows an outage, would be a minute of stale tables.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +89,7 @@ async fn follow<K>(
     reporter: Reporter,
     start: Start,
 ) {
-    let mut events = pin!(events.default_backoff());
+    let mut events = pin!(events.backoff(Capped(DefaultBackoff::default())));
     let mut started = false;
     loop {
         let event = match events.try_next().await {
@@ -105,6 +111,23 @@ async fn follow<K>(
                 return;
             }
         }
+    }
+}
+
+/// The client library's backoff, with a shorter longest wait.
+struct Capped(DefaultBackoff);
+
+impl Iterator for Capped {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.0.next().map(|wait| wait.min(LONGEST_WAIT))
+    }
+}
+
+impl Backoff for Capped {
+    fn reset(&mut self) {
+        self.0.reset();
     }
 }
 
