@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 pub use self::place::Place;
-use self::place::documents;
+use self::place::{Document, documents};
 use crate::api::{
     ClusterProviderSpec, FallbackPolicySpec, GROUP, LoadBalancingPolicySpec, ProviderSpec, VERSION,
 };
@@ -133,8 +133,8 @@ pub fn read(sources: &[Source<'_>], system_namespace: &str) -> Documents {
         ..Documents::default()
     };
     for source in sources {
-        for (place, text) in place::documents(source.name, source.text) {
-            documents.document(&place, &text);
+        for document in place::documents(source.name, source.text) {
+            documents.document(&document);
         }
     }
     documents
@@ -147,18 +147,18 @@ pub fn count(text: &str) -> usize {
 
 /// Why `text` is no YAML, if it is none: of the first of its documents that does not parse.
 pub fn unparsable(text: &str) -> Option<String> {
-    documents("", text).find_map(|(_, text)| parse::<IgnoredAny>(&text).err())
+    documents("", text).find_map(|document| parse::<IgnoredAny>(&document).err())
 }
 
 impl Documents {
-    fn document(&mut self, place: &Place, text: &str) {
-        match parse::<Header>(text) {
-            Ok(header) => self.object(place, text, header),
-            Err(message) => self.problem(place, None, message),
+    fn document(&mut self, document: &Document) {
+        match parse::<Header>(document) {
+            Ok(header) => self.object(document, header),
+            Err(message) => self.problem(&document.place, None, message),
         }
     }
 
-    fn object(&mut self, place: &Place, text: &str, header: Header) {
+    fn object(&mut self, document: &Document, header: Header) {
         let Header {
             api_version,
             kind,
@@ -176,8 +176,8 @@ impl Documents {
             }
         };
         let object = match (api_version.as_str(), kind.as_str()) {
-            ("v1", "Secret") => return self.secret(place, text, metadata),
-            ("v1", "List") => return self.list(place, text),
+            ("v1", "Secret") => return self.secret(document, metadata),
+            ("v1", "List") => return self.list(document),
             (api, _) if !api.starts_with(&format!("{GROUP}/")) => return,
             (_, "LoadBalancingPolicy") => namespaced(ObjectKind::LoadBalancingPolicy),
             (_, "FallbackPolicy") => namespaced(ObjectKind::FallbackPolicy),
@@ -188,43 +188,46 @@ impl Documents {
                 name: metadata.name.clone(),
             },
             (_, other) => {
-                return self.problem(place, None, format!("kind {other:?} is not one of {GROUP}'s"));
+                return self.problem(
+                    &document.place,
+                    None,
+                    format!("kind {other:?} is not one of {GROUP}'s"),
+                );
             }
         };
-        self.weir_object(place, text, &api_version, object);
+        self.weir_object(document, &api_version, object);
     }
 
     /// What `kubectl get -o yaml` writes: each item is a document, and stands where the list does.
-    fn list(&mut self, place: &Place, text: &str) {
-        match parse::<List>(text) {
+    fn list(&mut self, document: &Document) {
+        match parse::<List>(document) {
             Ok(List { items }) => {
                 for item in items {
-                    let padded = "\n".repeat(place.line - 1) + &item.to_string();
-                    self.document(place, &padded);
+                    self.document(&Document::inside(&document.place, item.to_string()));
                 }
             }
-            Err(message) => self.problem(place, None, message),
+            Err(message) => self.problem(&document.place, None, message),
         }
     }
 
-    fn weir_object(&mut self, place: &Place, text: &str, api_version: &str, object: ObjectRef) {
+    fn weir_object(&mut self, document: &Document, api_version: &str, object: ObjectRef) {
         self.read += 1;
         if api_version != format!("{GROUP}/{VERSION}") {
             let message = format!("apiVersion must be {GROUP}/{VERSION}, and is {api_version}");
-            return self.problem(place, Some(&object), message);
+            return self.problem(&document.place, Some(&object), message);
         }
         if let Some(first) = self.places.get(&object) {
             let message = format!("is defined twice: it stands at {first} already");
-            return self.problem(place, Some(&object), message);
+            return self.problem(&document.place, Some(&object), message);
         }
-        for message in strict::unknown_fields(object.kind, text) {
-            self.problem(place, Some(&object), message);
+        for message in strict::unknown_fields(object.kind, document) {
+            self.problem(&document.place, Some(&object), message);
         }
-        self.places.insert(object.clone(), place.clone());
-        self.insert(object, text);
+        self.places.insert(object.clone(), document.place.clone());
+        self.insert(object, document);
     }
 
-    fn insert(&mut self, object: ObjectRef, text: &str) {
+    fn insert(&mut self, object: ObjectRef, document: &Document) {
         let ObjectRef {
             kind,
             namespace,
@@ -237,31 +240,31 @@ impl Documents {
                 namespace
                     .or_default()
                     .load_balancing
-                    .insert(name, decode::<LoadBalancingPolicySpec>(text));
+                    .insert(name, decode::<LoadBalancingPolicySpec>(document));
             }
             ObjectKind::FallbackPolicy => {
                 namespace
                     .or_default()
                     .fallback
-                    .insert(name, decode::<FallbackPolicySpec>(text));
+                    .insert(name, decode::<FallbackPolicySpec>(document));
             }
             ObjectKind::Provider => {
                 namespace
                     .or_default()
                     .providers
-                    .insert(name, decode::<ProviderSpec>(text));
+                    .insert(name, decode::<ProviderSpec>(document));
             }
             ObjectKind::ClusterProvider => {
                 snapshot
                     .cluster_providers
-                    .insert(name, decode::<ClusterProviderSpec>(text));
+                    .insert(name, decode::<ClusterProviderSpec>(document));
             }
         }
     }
 
-    fn secret(&mut self, place: &Place, text: &str, metadata: Metadata) {
+    fn secret(&mut self, document: &Document, metadata: Metadata) {
         let namespace = metadata.namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
-        let values = parse::<Secret>(text).and_then(secret_values);
+        let values = parse::<Secret>(document).and_then(secret_values);
         match values {
             Ok(values) => {
                 let hosts = metadata.annotations.get(ALLOWED_HOSTS).map(String::as_str);
@@ -270,7 +273,7 @@ impl Documents {
             Err(message) => {
                 let object = format!("Secret {namespace}/{}", metadata.name);
                 self.problems.push(DocumentProblem {
-                    place: place.clone(),
+                    place: document.place.clone(),
                     object: Some(object),
                     message,
                 });
@@ -316,8 +319,8 @@ impl Documents {
     }
 }
 
-fn decode<S: DeserializeOwned>(text: &str) -> Arc<Object<S>> {
-    let spec = parse::<Body<S>>(text).map(|body| body.spec);
+fn decode<S: DeserializeOwned>(document: &Document) -> Arc<Object<S>> {
+    let spec = parse::<Body<S>>(document).map(|body| body.spec);
     Arc::new(Object {
         generation: 0,
         created: 0,
@@ -327,7 +330,14 @@ fn decode<S: DeserializeOwned>(text: &str) -> Arc<Object<S>> {
 
 /// Parses one document; the error names the line and never quotes it. A number that is none is let through,
 /// for the validation to say of which field it is.
-fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+///
+/// Only for an error are the lines above it counted: doing so for every document of a long text would cost
+/// the square of its length.
+fn parse<T: DeserializeOwned>(document: &Document) -> Result<T, String> {
+    parse_text(&document.text).or_else(|_| parse_text(&document.padded()))
+}
+
+fn parse_text<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let options = serde_saphyr::options! {
         with_snippet: false,
         non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,

@@ -17,12 +17,35 @@ impl fmt::Display for Place {
     }
 }
 
-/// Splits a text at its `---` lines; documents without content are left out. Each keeps its line numbers:
-/// it is padded with as many empty lines as came before it.
+/// One document, and how many lines of its source stand above it.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub(super) place: Place,
+    pub(super) text: String,
+    above: usize,
+}
+
+impl Document {
+    /// A document that has no lines of its own: it stands where `place` says.
+    pub(super) fn inside(place: &Place, text: String) -> Self {
+        Self {
+            place: place.clone(),
+            text,
+            above: place.line - 1,
+        }
+    }
+
+    /// The text below as many empty lines as stood above it, so that a parser counts as its source does.
+    pub(super) fn padded(&self) -> String {
+        "\n".repeat(self.above) + &self.text
+    }
+}
+
+/// Splits a text at its `---` lines; documents without content are left out.
 ///
 /// YAML ends a document at such a line whatever stands open (section 9.1.4 of version 1.2.2), so that no
 /// parser is needed for this, and a document that does not parse can't hide its neighbours.
-pub(super) fn documents<'a>(source: &'a str, text: &'a str) -> impl Iterator<Item = (Place, String)> + 'a {
+pub(super) fn documents<'a>(source: &'a str, text: &'a str) -> impl Iterator<Item = Document> + 'a {
     let mut parts: Vec<(usize, Vec<&str>)> = vec![(1, Vec::new())];
     for (at, line) in text.lines().enumerate() {
         match (is_separator(line), parts.last_mut()) {
@@ -35,14 +58,14 @@ pub(super) fn documents<'a>(source: &'a str, text: &'a str) -> impl Iterator<Ite
         .filter(|(_, lines)| has_content(lines))
         .map(move |(line, lines)| {
             let blank = lines.iter().take_while(|line| !is_content(line)).count();
-            let padded = "\n".repeat(line - 1) + &lines.join("\n") + "\n";
-            (
-                Place {
+            Document {
+                place: Place {
                     source: source.to_owned(),
                     line: line + blank,
                 },
-                padded,
-            )
+                text: lines.join("\n") + "\n",
+                above: line - 1,
+            }
         })
 }
 

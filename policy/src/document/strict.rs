@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::parse;
+use super::{Document, parse};
 use crate::crds::definitions;
 use crate::object::ObjectKind;
 
@@ -23,8 +23,8 @@ static SCHEMAS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
 });
 
 /// A sentence for every field of the document's `spec`, and beside it, that the kind does not have.
-pub(super) fn unknown_fields(kind: ObjectKind, text: &str) -> Vec<String> {
-    let (Ok(document), Some(schema)) = (parse::<Value>(text), SCHEMAS.get(kind.as_str())) else {
+pub(super) fn unknown_fields(kind: ObjectKind, document: &Document) -> Vec<String> {
+    let (Ok(document), Some(schema)) = (parse::<Value>(document), SCHEMAS.get(kind.as_str())) else {
         return Vec::new();
     };
     let beside = document
