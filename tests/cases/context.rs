@@ -64,14 +64,18 @@ impl Context {
     /// Waits for a case's turn.
     pub(crate) async fn turn(&self, turn: Turn) -> Held<'_> {
         match turn {
-            Turn::Together | Turn::ControlPlane => Held::Together(self.turns.read().await),
+            Turn::Together | Turn::Enclosed => Held::Together(self.turns.read().await),
             Turn::Alone => Held::Alone(self.turns.write().await),
         }
     }
 
     /// The installation that cases share which only add objects in namespaces of their own.
     pub(crate) async fn common(&self) -> Result<Arc<Site>> {
-        let start = || async { Ok(Arc::new(Site::start(&self.tools, &self.plan("common")?).await?)) };
+        let start = || async {
+            Ok(Arc::new(
+                Site::start(&self.tools, &self.plan("common", Recording::Whole)?).await?,
+            ))
+        };
         self.common.get_or_try_init(start).await.cloned()
     }
 
@@ -79,7 +83,9 @@ impl Context {
     /// take turns with it.
     pub(crate) async fn own(&self, name: &str) -> Result<Arc<Site>> {
         match self.kubeconfig {
-            None => Ok(Arc::new(Site::start(&self.tools, &self.plan(name)?).await?)),
+            None => Ok(Arc::new(
+                Site::start(&self.tools, &self.plan(name, Recording::Counts)?).await?,
+            )),
             Some(_) => self.common().await,
         }
     }
@@ -115,7 +121,7 @@ impl Context {
             .map(drop)
     }
 
-    fn plan(&self, name: &str) -> Result<Plan> {
+    fn plan(&self, name: &str, recording: Recording) -> Result<Plan> {
         let place = match self.kubeconfig {
             None => Place::Own(self.number()),
             Some(_) => Place::host()?,
@@ -126,7 +132,7 @@ impl Context {
             place,
             routers: 2,
             kubeconfig,
-            recording: Recording::Counts,
+            recording,
         })
     }
 

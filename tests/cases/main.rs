@@ -4,10 +4,13 @@
 
 mod admission;
 mod context;
+mod demo;
 mod disturbance;
+mod failover;
 mod harness;
 mod invalid;
 mod operations;
+mod providers;
 mod rbac;
 mod requests;
 mod rollout;
@@ -41,8 +44,8 @@ enum Turn {
     Together,
     /// The whole machine.
     Alone,
-    /// An API server that is the tests' own: its log is read, or it is stopped.
-    ControlPlane,
+    /// A network and an API server that are the tests' own: known ports, an audit log, a server to stop.
+    Enclosed,
 }
 
 /// A case before it runs.
@@ -71,10 +74,10 @@ fn cases() -> Vec<Case> {
             disturbance::fifty_kills_leave_what_an_undisturbed_run_leaves
         ),
         case!(
-            ControlPlane,
+            Enclosed,
             disturbance::an_api_server_away_for_a_minute_fails_no_request
         ),
-        case!(ControlPlane, operations::writes_nothing_but_its_lease_at_rest),
+        case!(Enclosed, operations::writes_nothing_but_its_lease_at_rest),
         case!(
             Together,
             selection::agrees_with_another_language_on_a_hundred_thousand_keys
@@ -82,8 +85,8 @@ fn cases() -> Vec<Case> {
         case!(Together, harness::the_sdks_read_what_the_fake_provider_sends),
         case!(Together, harness::a_cut_answer_is_told_from_a_whole_one),
         case!(Together, harness::a_load_counts_what_fails),
-        case!(ControlPlane, harness::the_audit_log_tells_who_wrote),
-        case!(ControlPlane, harness::an_api_server_comes_back_with_its_objects),
+        case!(Enclosed, harness::the_audit_log_tells_who_wrote),
+        case!(Enclosed, harness::an_api_server_comes_back_with_its_objects),
         case!(
             Together,
             admission::refuses_what_one_object_alone_shows_to_be_wrong
@@ -108,6 +111,28 @@ fn cases() -> Vec<Case> {
             Together,
             invalid::an_undecodable_object_does_not_hide_its_neighbours
         ),
+        case!(Enclosed, demo::what_the_demo_prints_can_be_pasted),
+        case!(Together, failover::the_next_model_answers_when_the_first_fails),
+        case!(Together, failover::a_passing_failure_is_retried_on_the_same_model),
+        case!(Together, failover::a_stream_cut_after_content_never_looks_whole),
+        case!(
+            Together,
+            failover::all_failed_is_told_so_that_sdks_do_not_repeat_it
+        ),
+        case!(
+            Together,
+            failover::a_provider_sees_the_request_without_what_is_weirs
+        ),
+        case!(
+            Together,
+            providers::a_provider_shadows_the_clusters_only_in_its_namespace
+        ),
+        case!(Together, providers::a_key_of_ones_own_goes_only_to_its_target),
+        case!(
+            Together,
+            providers::a_deleted_secret_is_out_at_once_and_harms_only_its_target
+        ),
+        case!(Together, providers::embeddings_are_spread_as_chats_are),
         case!(Together, operations::a_pipeline_can_wait_for_a_policy),
         case!(
             Together,
@@ -166,10 +191,10 @@ async fn end_on_interrupt() {
 }
 
 fn trial(case: Case, runtime: &Arc<Runtime>, context: &Arc<Context>) -> Trial {
-    let is_skipped = case.turn == Turn::ControlPlane && context.is_in_somebodys_cluster();
+    let is_skipped = case.turn == Turn::Enclosed && context.is_in_somebodys_cluster();
     if is_skipped {
         eprintln!(
-            "!!! SKIPPED: {}: it needs an API server of the tests' own; unset KUBECONFIG",
+            "!!! SKIPPED: {}: it needs the tests' own network and API server; unset KUBECONFIG",
             case.name
         );
     }

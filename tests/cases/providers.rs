@@ -1,0 +1,152 @@
+//! Providers and credentials, which are always live: what is taken away is out at once, and nobody gets another's.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+use weir_tests::{
+    client::Shape,
+    fixtures::{load_balancing, model, provider, provider_secret},
+    poll::eventually,
+    site::Site,
+};
+
+use crate::context::Context;
+
+const SOON: Duration = Duration::from_secs(20);
+
+pub(crate) async fn a_provider_shadows_the_clusters_only_in_its_namespace(context: &Context) -> Result<()> {
+    let site = &*context.common().await?;
+    let (with, without) = (
+        site.cluster.namespace("shadow").await?,
+        site.cluster.namespace("plain").await?,
+    );
+    let objects = [
+        provider_secret(&with, "openai", "sk-of-a-tenant"),
+        provider(&with, "openai", &site.provider.base_url("own-openai")),
+    ];
+    site.cluster.apply_all(&objects).await?;
+    for namespace in [&with, &without] {
+        let target = format!("openai/model-of-{namespace}");
+        site.program(&[load_balancing(namespace, "p", &[model(&target, 1)])], SOON)
+            .await?;
+    }
+    ensure!(played(site, &with).await? == "own-openai" && played(site, &without).await? == "openai");
+    let key = |namespace: &str| site.provider.authorization(&format!("model-of-{namespace}"));
+    ensure!(
+        key(&with).as_deref() == Some("Bearer sk-of-a-tenant"),
+        "{:?}",
+        key(&with)
+    );
+    ensure!(
+        key(&without).as_deref() == Some("Bearer sk-fake-openai"),
+        "{:?}",
+        key(&without)
+    );
+    Ok(())
+}
+
+/// Which provider the fake one played for the policy `p` of a namespace.
+async fn played(site: &Site, namespace: &str) -> Result<String> {
+    let name = format!("policy/{namespace}/p");
+    let answer = site
+        .client
+        .chat(site.routers[0].http, &name, "k", Shape::Plain)
+        .await?
+        .json()?;
+    Ok(answer["system_fingerprint"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned())
+}
+
+pub(crate) async fn a_key_of_ones_own_goes_only_to_its_target(context: &Context) -> Result<()> {
+    let site = &*context.common().await?;
+    let namespace = site.cluster.namespace("byok").await?;
+    let (own, managed) = (format!("own-{namespace}"), format!("managed-{namespace}"));
+    let reference = json!({"secretRef": {"name": "mine-key", "key": "apiKey"}});
+    let targets = [
+        json!({"model": format!("openai/{own}"), "weight": 1, "credential": reference}),
+        model(&format!("openai/{managed}"), 1),
+    ];
+    site.cluster
+        .apply(&provider_secret(&namespace, "mine", "sk-mine"))
+        .await?;
+    site.program(&[load_balancing(&namespace, "p", &targets)], SOON)
+        .await?;
+    for number in 0..40 {
+        let name = format!("policy/{namespace}/p");
+        let answer = site
+            .client
+            .chat(site.routers[0].http, &name, &format!("k{number}"), Shape::Plain)
+            .await?;
+        answer.content(Shape::Plain)?;
+    }
+    let seen = [&own, &managed].map(|model| site.provider.authorization(model));
+    let expected = ["Bearer sk-mine", "Bearer sk-fake-openai"].map(|value| Some(value.to_owned()));
+    ensure!(seen == expected, "{seen:?}");
+    Ok(())
+}
+
+pub(crate) async fn a_deleted_secret_is_out_at_once_and_harms_only_its_target(
+    context: &Context,
+) -> Result<()> {
+    let site = &*context.common().await?;
+    let namespace = site.cluster.namespace("gone").await?;
+    let secret = provider_secret(&namespace, "own", "sk-own");
+    site.cluster
+        .apply_all(&[
+            secret.clone(),
+            provider(&namespace, "own", &site.provider.base_url("own")),
+        ])
+        .await?;
+    let needs = load_balancing(&namespace, "needs", &[model("own/m", 1)]);
+    let other = load_balancing(&namespace, "other", &[model("openai/o1", 1)]);
+    site.program(&[needs, other], SOON).await?;
+    site.cluster.delete("Secret", Some(&namespace), "own-key").await?;
+    let refused = || async { Ok((status(site, &namespace, "needs").await? != 200).then_some(())) };
+    eventually("the target without its key to fail", SOON, refused).await?;
+    ensure!(
+        status(site, &namespace, "other").await? == 200,
+        "the neighbour fails, too"
+    );
+    site.cluster.apply(&secret).await?;
+    let served = || async { Ok((status(site, &namespace, "needs").await? == 200).then_some(())) };
+    eventually("the target to have its key again", SOON, served).await
+}
+
+async fn status(site: &Site, namespace: &str, policy: &str) -> Result<u16> {
+    let name = format!("policy/{namespace}/{policy}");
+    Ok(site
+        .client
+        .chat(site.routers[1].http, &name, "k", Shape::Plain)
+        .await?
+        .status
+        .as_u16())
+}
+
+pub(crate) async fn embeddings_are_spread_as_chats_are(context: &Context) -> Result<()> {
+    let site = &*context.common().await?;
+    let namespace = site.cluster.namespace("embedding").await?;
+    let policy = load_balancing(&namespace, "p", &[model("openai/text-embedding-3-small", 1)]);
+    site.program(&[policy], SOON).await?;
+    let body =
+        json!({"model": format!("policy/{namespace}/p"), "input": "text", "requesty": {"user_id": "u"}});
+    let answer = site
+        .client
+        .post(site.routers[0].http, "/v1/embeddings", body.to_string())
+        .await?;
+    let document: Value = answer.json()?;
+    ensure!(
+        document["data"][0]["embedding"]
+            .as_array()
+            .is_some_and(|vector| !vector.is_empty()),
+        "{document}"
+    );
+    ensure!(
+        answer.header("x-weir-model") == "openai/text-embedding-3-small",
+        "{:?}",
+        answer.headers
+    );
+    Ok(())
+}
