@@ -14,6 +14,7 @@ mod sse;
 mod stream;
 mod tls;
 mod whole;
+mod wire;
 
 pub(crate) use answer::Outgoing;
 pub(crate) use attempt::{Accepted, Order, Patience, attempt};

@@ -5,9 +5,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::time::{sleep, timeout};
+use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,6 +20,9 @@ use crate::observe::Metrics;
 use crate::serve::{Drain, Hub, serve};
 use crate::source::Updates;
 use crate::state::{Assembler, Tables};
+
+/// How often idle connections are looked at.
+const SWEEP: Duration = Duration::from_secs(10);
 
 /// A router that has its sockets and serves nothing yet.
 #[derive(Debug)]
@@ -71,7 +75,8 @@ impl Router {
         let Self { config, data, admin } = self;
         let tables = Arc::new(Tables::default());
         let metrics = Arc::new(Metrics::new(&tables));
-        let assembler = Assembler::new(tables.clone(), metrics.clone(), Pools::default());
+        let pools = Arc::new(Pools::default());
+        let assembler = Assembler::new(tables.clone(), metrics.clone(), pools.clone());
         thread::Builder::new()
             .name("weir-tables".to_owned())
             .spawn(move || assembler.run(updates))
@@ -90,16 +95,27 @@ impl Router {
             config.admin_token.clone(),
             ended.clone(),
         ));
+        let sweeping = tokio::spawn(sweep(pools));
         let accepting = tokio::spawn(serve(data, hub.clone(), connections.clone()));
         shutdown.await;
         drain(&config, &hub, &connections).await;
         accepting.abort();
+        sweeping.abort();
         ended.cancel();
         log::flush();
         match admin.await {
             Ok(served) => served.map_err(RunError::Admin),
             Err(error) => Err(RunError::Admin(io::Error::other(error))),
         }
+    }
+}
+
+/// Closes idle connections to providers whose time is over, for ever.
+async fn sweep(pools: Arc<Pools>) {
+    let mut ticks = interval(SWEEP);
+    loop {
+        ticks.tick().await;
+        pools.sweep().await;
     }
 }
 

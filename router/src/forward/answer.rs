@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use weir_table::FailureClass;
 
-use super::pool::Lease;
+use super::pool::Inflow;
 use super::stream::{EventStream, Silence};
 use crate::observe::Record;
 
@@ -83,7 +82,7 @@ impl Body for Outgoing {
 #[derive(Debug)]
 pub(crate) struct Rest {
     ready: VecDeque<Bytes>,
-    source: Option<(Incoming, Lease)>,
+    source: Option<Inflow>,
     left: Option<u64>,
     silence: Silence,
     record: Option<Record>,
@@ -91,12 +90,12 @@ pub(crate) struct Rest {
 
 impl Rest {
     /// The answer that begins with `read` and goes on in `body`.
-    pub(super) fn new(read: Bytes, body: Incoming, lease: Lease, stall: Duration) -> Self {
-        let left = body.size_hint().exact().map(|rest| rest + read.len() as u64);
+    pub(super) fn new(read: Bytes, body: Inflow, stall: Duration) -> Self {
+        let left = body.left().map(|rest| rest + read.len() as u64);
         let (ready, silence) = (VecDeque::from([read]), Silence::new(stall));
         Self {
             ready,
-            source: Some((body, lease)),
+            source: Some(body),
             left,
             silence,
             record: None,
@@ -116,13 +115,13 @@ impl Rest {
             if let Some(piece) = self.ready.pop_front() {
                 return Poll::Ready(Some(Ok(piece)));
             }
-            let Some((body, _)) = &mut self.source else {
+            let Some(body) = &mut self.source else {
                 return Poll::Ready(None);
             };
-            match Pin::new(body).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
+            match body.poll_data(cx) {
+                Poll::Ready(Some(Ok(read))) => {
                     self.silence.broken();
-                    self.ready.extend(frame.into_data());
+                    self.ready.push_back(read);
                 }
                 Poll::Ready(Some(Err(_))) => {
                     return Poll::Ready(Some(Err(self.broke(FailureClass::StreamCut))));
@@ -139,8 +138,8 @@ impl Rest {
     }
 
     fn ended(&mut self) {
-        if let Some((_, lease)) = self.source.take() {
-            lease.give_back();
+        if let Some(body) = self.source.take() {
+            body.give_back();
         }
         if let Some(record) = self.record.take() {
             record.succeeded();

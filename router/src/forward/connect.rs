@@ -4,8 +4,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper::rt::{Read, Write};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -13,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::body::Spliced;
+use super::wire::Wire;
 
 /// Where connections of one pool go.
 #[derive(Debug, Clone)]
@@ -64,11 +62,8 @@ pub(crate) enum ConnectError {
     },
 }
 
-/// Opens a connection within `limit`. Its I/O runs as a task of its own until either side ends it.
-pub(crate) async fn connect(
-    address: &Address,
-    limit: Duration,
-) -> Result<SendRequest<Spliced>, ConnectError> {
+/// Opens a connection within `limit`.
+pub(super) async fn connect(address: &Address, limit: Duration) -> Result<Wire, ConnectError> {
     let host = || address.host.clone();
     match timeout(limit, open(address)).await {
         Ok(opened) => opened,
@@ -76,7 +71,7 @@ pub(crate) async fn connect(
     }
 }
 
-async fn open(address: &Address) -> Result<SendRequest<Spliced>, ConnectError> {
+async fn open(address: &Address) -> Result<Wire, ConnectError> {
     let refused = |error| ConnectError::Refused {
         host: address.host.clone(),
         error,
@@ -86,25 +81,15 @@ async fn open(address: &Address) -> Result<SendRequest<Spliced>, ConnectError> {
         .map_err(refused)?;
     stream.set_nodelay(true).map_err(refused)?;
     let begun = match &address.tls {
-        None => begin(TokioIo::new(stream)).await,
+        None => Wire::begin(TokioIo::new(stream)).await,
         Some(Tls { config, name }) => {
             let connector = TlsConnector::from(config.clone());
             let stream = connector.connect(name.clone(), stream).await.map_err(refused)?;
-            begin(TokioIo::new(stream)).await
+            Wire::begin(TokioIo::new(stream)).await
         }
     };
     begun.map_err(|error| ConnectError::Http {
         host: address.host.clone(),
         error,
     })
-}
-
-async fn begin<I>(io: I) -> hyper::Result<SendRequest<Spliced>>
-where
-    I: Read + Write + Unpin + Send + 'static,
-{
-    let (sender, connection) = http1::Builder::new().handshake(io).await?;
-    // Its end is seen by whoever uses the sender.
-    tokio::spawn(async move { drop(connection.await) });
-    Ok(sender)
 }

@@ -5,11 +5,10 @@ use std::time::SystemTime;
 use bytes::BytesMut;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response};
-use hyper::body::Incoming;
 use weir_table::FailureClass;
 
 use super::bounds::Bounds;
-use super::pool::{Lease, SendError};
+use super::pool::{Inflow, SendError};
 use super::whole::{Collected, collect};
 use crate::body::Spliced;
 use crate::classify;
@@ -25,14 +24,14 @@ pub(super) async fn head(
     request: Request<Spliced>,
     bounds: &Bounds,
     wanted: Wanted,
-) -> Result<(Response<Incoming>, Lease), Failure> {
-    let (response, lease) = endpoint
+) -> Result<Response<Inflow>, Failure> {
+    let response = endpoint
         .pool
         .send(request, bounds.limits.connect)
         .await
         .map_err(|error| not_sent(&error))?;
     if !response.status().is_success() {
-        return Err(refused(response, lease).await);
+        return Err(refused(response).await);
     }
     let found = response
         .headers()
@@ -40,7 +39,7 @@ pub(super) async fn head(
         .map(HeaderValue::as_bytes)
         .unwrap_or_default();
     if wanted.is(found) {
-        Ok((response, lease))
+        Ok(response)
     } else {
         let found = String::from_utf8_lossy(&found[..found.len().min(100)]).into_owned();
         let text = format!(
@@ -85,12 +84,12 @@ fn not_sent(error: &SendError) -> Failure {
 }
 
 /// The failure that an error answer is.
-async fn refused(response: Response<Incoming>, lease: Lease) -> Failure {
+async fn refused(response: Response<Inflow>) -> Failure {
     let (head, mut body) = response.into_parts();
     let mut said = BytesMut::new();
     let whole = collect(&mut body, &mut said, ERROR_BODY).await;
     if whole == Ok(Collected::Everything) {
-        lease.give_back();
+        body.give_back();
     }
     classify::answer(head.status, &head.headers, &said, SystemTime::now())
 }

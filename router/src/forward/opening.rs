@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use http::Request;
-use http_body_util::BodyExt as _;
 use tokio::time::Instant;
 use weir_table::FailureClass;
 
@@ -35,14 +34,13 @@ pub(super) async fn streamed(
         bounds.limits.first_content,
         FailureClass::FirstTokenTimeout,
     );
-    let (response, lease) = first
+    let response = first
         .bound(head(endpoint, request, &bounds, Wanted::Events))
         .await?;
     let (head, body) = response.into_parts();
     let mut opening = Opening {
         source: Source {
             body,
-            lease,
             unseen: Bytes::new(),
             events: Events::default(),
             progress,
@@ -94,8 +92,8 @@ impl Opening {
     }
 
     async fn read(&mut self) -> Result<Bytes, Failure> {
-        match self.source.body.frame().await {
-            Some(Ok(frame)) => Ok(frame.into_data().unwrap_or_default()),
+        match self.source.body.data().await {
+            Some(Ok(read)) => Ok(read),
             None if self.source.progress.all_finished() => {
                 Err(malformed("the provider's stream has no content"))
             }

@@ -4,13 +4,16 @@
 //! Taking and giving back lock nothing; the registry's lock is taken only while a table is made ready.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use crossbeam_queue::ArrayQueue;
 use http::{Request, Response};
+use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper::client::conn::http1::SendRequest;
 use rustls::pki_types::ServerName;
 use tokio::time::Instant;
 use weir_table::base_url::Scheme;
@@ -18,6 +21,7 @@ use weir_table::{BaseUrl, Connections};
 
 use super::connect::{Address, ConnectError, Tls, connect};
 use super::tls::{Authorities, TlsError};
+use super::wire::{Condition, Wire};
 use crate::body::Spliced;
 
 /// Idle connections that are kept where the provider does not say how many.
@@ -36,28 +40,48 @@ pub(crate) struct Pool {
 
 #[derive(Debug)]
 struct Idle {
-    sender: SendRequest<Spliced>,
+    wire: Wire,
     since: Instant,
 }
 
-/// A connection in use. Dropping it closes the connection; [`Lease::give_back`] keeps it.
+/// An answer's body and the connection that it comes on. Dropping it closes the connection;
+/// [`Inflow::give_back`] keeps it.
 #[derive(Debug)]
-pub(crate) struct Lease {
+pub(crate) struct Inflow {
+    body: Incoming,
+    wire: Wire,
     pool: Arc<Pool>,
-    sender: SendRequest<Spliced>,
 }
 
-impl Lease {
-    /// Makes the connection idle, once its answer has been read to the end.
-    pub(crate) fn give_back(self) {
-        let Self { pool, sender } = self;
-        if !sender.is_closed() {
-            // When the queue is full the connection is one too many, and closes.
-            drop(pool.idle.push(Idle {
-                sender,
-                since: Instant::now(),
-            }));
-        }
+impl Inflow {
+    /// The next piece.
+    pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Bytes>>> {
+        self.wire.poll_data(&mut self.body, cx)
+    }
+
+    /// The next piece.
+    pub(super) async fn data(&mut self) -> Option<hyper::Result<Bytes>> {
+        poll_fn(|cx| self.poll_data(cx)).await
+    }
+
+    /// Whether everything has been read.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    /// How many bytes are still to come, if the head said so.
+    pub(super) fn left(&self) -> Option<u64> {
+        self.body.size_hint().exact()
+    }
+
+    /// Keeps the connection, once the answer has been read to its end.
+    pub(super) fn give_back(self) {
+        let Self { body: _, wire, pool } = self;
+        // When the queue is full the connection is one too many, and closes.
+        drop(pool.idle.push(Idle {
+            wire,
+            since: Instant::now(),
+        }));
     }
 }
 
@@ -91,52 +115,57 @@ impl Pool {
         self: &Arc<Self>,
         mut request: Request<Spliced>,
         connect_limit: Duration,
-    ) -> Result<(Response<Incoming>, Lease), SendError> {
-        while let Some(mut sender) = self.take() {
-            match sender.try_send_request(request).await {
-                Ok(response) => {
-                    return Ok((
-                        response,
-                        Lease {
-                            pool: self.clone(),
-                            sender,
-                        },
-                    ));
-                }
+    ) -> Result<Response<Inflow>, SendError> {
+        while let Some(mut wire) = poll_fn(|cx| Poll::Ready(self.take(cx))).await {
+            match wire.send(request).await {
+                Ok(response) => return Ok(self.inflow(response, wire)),
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => request = unsent,
                     None => return Err(self.ended(error.into_error())),
                 },
             }
         }
-        let mut sender = connect(&self.address, connect_limit).await?;
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|error| self.ended(error))?;
-        Ok((
-            response,
-            Lease {
-                pool: self.clone(),
-                sender,
-            },
-        ))
+        let mut wire = connect(&self.address, connect_limit).await?;
+        match wire.send(request).await {
+            Ok(response) => Ok(self.inflow(response, wire)),
+            Err(error) => Err(self.ended(error.into_error())),
+        }
     }
 
-    /// A kept connection that is open and ready. One that is still busy with its last answer's end goes
-    /// back to the queue.
-    fn take(&self) -> Option<SendRequest<Spliced>> {
+    fn inflow(self: &Arc<Self>, response: Response<Incoming>, wire: Wire) -> Response<Inflow> {
+        response.map(|body| Inflow {
+            body,
+            wire,
+            pool: self.clone(),
+        })
+    }
+
+    /// A kept connection that is open and ready. One that is still busy goes back to the queue.
+    fn take(&self, cx: &mut Context<'_>) -> Option<Wire> {
         for _ in 0..self.idle.len() {
-            let idle = self.idle.pop()?;
-            if idle.sender.is_closed() || idle.since.elapsed() > self.idle_limit {
+            let mut idle = self.idle.pop()?;
+            if idle.since.elapsed() > self.idle_limit {
                 continue;
             }
-            if idle.sender.is_ready() {
-                return Some(idle.sender);
+            match idle.wire.poll_condition(cx) {
+                Condition::Ready => return Some(idle.wire),
+                Condition::Busy => drop(self.idle.push(idle)),
+                Condition::Ended => {}
             }
-            drop(self.idle.push(idle));
         }
         None
+    }
+
+    /// Closes kept connections that were kept for long enough, and those that the provider has closed:
+    /// nobody drives a connection while it is idle.
+    fn sweep(&self, cx: &mut Context<'_>) {
+        for _ in 0..self.idle.len() {
+            let Some(mut idle) = self.idle.pop() else { return };
+            let young = idle.since.elapsed() <= self.idle_limit;
+            if young && idle.wire.poll_condition(cx) != Condition::Ended {
+                drop(self.idle.push(idle));
+            }
+        }
     }
 
     fn ended(&self, error: hyper::Error) -> SendError {
@@ -189,6 +218,21 @@ impl Pools {
         let pool = Arc::new(self.make(&identity)?);
         known.insert(identity, Arc::downgrade(&pool));
         Ok(pool)
+    }
+
+    /// Closes idle connections whose time is over, in every pool.
+    pub(crate) async fn sweep(&self) {
+        let pools: Vec<Arc<Pool>> = {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.values().filter_map(Weak::upgrade).collect()
+        };
+        poll_fn(|cx| {
+            for pool in &pools {
+                pool.sweep(cx);
+            }
+            Poll::Ready(())
+        })
+        .await;
     }
 
     fn make(&self, identity: &Identity) -> Result<Pool, TlsError> {

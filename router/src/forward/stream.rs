@@ -8,12 +8,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::Body;
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 use weir_table::FailureClass;
 
-use super::pool::Lease;
+use super::pool::Inflow;
 use super::sse::{Events, Meaning, Progress, events};
 use crate::error::Failure;
 use crate::observe::Record;
@@ -28,9 +26,7 @@ const LINGER: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Source {
     /// What is still to come.
-    pub(super) body: Incoming,
-    /// The connection that it comes on.
-    pub(super) lease: Lease,
+    pub(super) body: Inflow,
     /// Whole events that were read and not yet looked at.
     pub(super) unseen: Bytes,
     /// What was read and is no whole event yet.
@@ -81,12 +77,8 @@ impl EventStream {
                 self.pass(&block);
                 continue;
             }
-            match Pin::new(&mut source.body).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    if let Ok(read) = frame.into_data() {
-                        self.take_in(&read);
-                    }
-                }
+            match source.body.poll_data(cx) {
+                Poll::Ready(Some(Ok(read))) => self.take_in(&read),
                 Poll::Ready(Some(Err(_))) => self.ended(Ending::Cut),
                 Poll::Ready(None) => self.ended(Ending::Clean),
                 Poll::Pending => match self.silence.poll_over(cx) {
@@ -147,11 +139,11 @@ impl EventStream {
     }
 
     fn ended(&mut self, ending: Ending) {
-        let Some(Source { lease, progress, .. }) = self.source.take() else {
+        let Some(Source { body, progress, .. }) = self.source.take() else {
             return;
         };
         if ending == Ending::Clean {
-            lease.give_back();
+            body.give_back();
         }
         if self.done {
             return;

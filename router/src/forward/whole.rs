@@ -3,9 +3,6 @@
 
 use bytes::{Bytes, BytesMut};
 use http::Request;
-use http_body::Body as _;
-use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use weir_table::FailureClass;
 
 use super::answer::{Outgoing, Rest};
@@ -13,6 +10,7 @@ use super::attempt::Accepted;
 use super::bounds::Bounds;
 use super::head::{Wanted, head};
 use super::headers;
+use super::pool::Inflow;
 use super::reply::Reply;
 use crate::body::Spliced;
 use crate::classify;
@@ -38,15 +36,15 @@ pub(super) struct Broke;
 
 /// Reads `body` into `into`, up to a little more than `limit`.
 pub(super) async fn collect(
-    body: &mut Incoming,
+    body: &mut Inflow,
     into: &mut BytesMut,
     limit: usize,
 ) -> Result<Collected, Broke> {
     while into.len() <= limit {
-        match body.frame().await {
+        match body.data().await {
             None => return Ok(Collected::Everything),
             Some(Err(_)) => return Err(Broke),
-            Some(Ok(frame)) => into.extend(frame.into_data()),
+            Some(Ok(read)) => into.extend_from_slice(&read),
         }
     }
     Ok(Collected::UpToTheLimit)
@@ -61,19 +59,18 @@ pub(super) async fn whole(
 ) -> Result<Accepted, Failure> {
     let until = bounds.until(bounds.begun, bounds.limits.attempt, FailureClass::Timeout);
     let work = async {
-        let (response, lease) = head(endpoint, request, &bounds, Wanted::Json).await?;
+        let response = head(endpoint, request, &bounds, Wanted::Json).await?;
         let (head, mut body) = response.into_parts();
         let (read, collected) = beginning(&mut body).await?;
         let body = match collected {
             Collected::Everything => {
                 prove(operation, &read)?;
-                lease.give_back();
+                body.give_back();
                 Outgoing::whole(read)
             }
             Collected::UpToTheLimit => Outgoing::Rest(Box::new(Rest::new(
                 prove_beginning(read)?,
                 body,
-                lease,
                 bounds.limits.stall,
             ))),
         };
@@ -87,12 +84,12 @@ pub(super) async fn whole(
 }
 
 /// The whole answer, or as much as is collected; without a copy where it came in one piece.
-async fn beginning(body: &mut Incoming) -> Result<(Bytes, Collected), Failure> {
-    let first = match body.frame().await {
+async fn beginning(body: &mut Inflow) -> Result<(Bytes, Collected), Failure> {
+    let first = match body.data().await {
         None => Bytes::new(),
-        Some(frame) => frame.map_err(|_| broke_off())?.into_data().unwrap_or_default(),
+        Some(read) => read.map_err(|_| broke_off())?,
     };
-    if body.is_end_stream() {
+    if body.is_at_end() {
         return Ok((first, Collected::Everything));
     }
     let mut read = BytesMut::from(first);

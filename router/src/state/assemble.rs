@@ -27,7 +27,7 @@ const BATCH: usize = 4_096;
 pub(crate) struct Assembler {
     tables: Arc<Tables>,
     metrics: Arc<Metrics>,
-    pools: Pools,
+    pools: Arc<Pools>,
     credentials: Credentials,
     scopes: BTreeMap<Scope, Entry>,
     listed: bool,
@@ -66,7 +66,7 @@ impl Good {
 
 impl Assembler {
     /// An assembler that knows nothing yet, and puts its snapshots into `tables`.
-    pub(crate) fn new(tables: Arc<Tables>, metrics: Arc<Metrics>, pools: Pools) -> Self {
+    pub(crate) fn new(tables: Arc<Tables>, metrics: Arc<Metrics>, pools: Arc<Pools>) -> Self {
         let credentials = Credentials::default();
         Self {
             tables,

@@ -10,7 +10,6 @@ use weir_table::{
 };
 
 use super::{Assembler, Update};
-use crate::forward::Pools;
 use crate::observe::Metrics;
 use crate::secret::Secret;
 use crate::state::{Below, Leaf, Reach, Served, Snapshot, Tables};
@@ -89,7 +88,7 @@ impl Bench {
         let tables = Arc::new(Tables::default());
         let metrics = Arc::new(Metrics::new(&tables));
         Self {
-            assembler: Assembler::new(tables.clone(), metrics, Pools::default()),
+            assembler: Assembler::new(tables.clone(), metrics, Arc::default()),
             tables,
         }
     }
