@@ -8,7 +8,6 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::MANAGER;
 use crate::admin::{self, Shown};
@@ -18,7 +17,7 @@ use crate::metrics::Metrics;
 use crate::reconcile::{Edges, Reconciler};
 use crate::report::Reporter;
 use crate::rollout::poll::Poll;
-use crate::watch::{Sources, start};
+use crate::watch::{Sources, watch_all};
 
 /// Why the operator could not start.
 #[derive(Debug, thiserror::Error)]
@@ -55,53 +54,80 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let identity = args.identity.clone().unwrap_or_else(machine_name);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), identity, %address, "starting");
 
-    let last = CancellationToken::new();
     let lease = Api::<Lease>::namespaced(client.clone(), &args.namespace);
     let elector = Elector::new(lease, &args.lease_name, &identity);
     let gate = elector.gate();
-    let electing = tokio::spawn(elector.run(last.clone()));
-    work(client, args, identity, gate, listener, stop).await;
-    // Only when nothing is written any more may another replica begin.
-    last.cancel();
-    let _ = electing.await;
-    tracing::info!("stopped");
-    Ok(())
-}
-
-/// Runs everything but the election until `stop`.
-async fn work(
-    client: Client,
-    args: Args,
-    identity: String,
-    gate: Gate,
-    listener: TcpListener,
-    stop: CancellationToken,
-) {
-    let metrics = Metrics::default();
-    let (expected, expected_rx) = watch::channel(None);
-    let (fleet_tx, fleet) = watch::channel(None);
-    let (synced, synced_rx) = watch::channel(false);
     let recorder = Recorder::new(client.clone(), source(identity));
     let reporter = Reporter::new(client.clone(), recorder, gate.clone());
-    let sources = Sources {
-        namespace: args.namespace.clone(),
-        router_service: args.router_service,
-    };
-    let changes = start(&client, &sources, &metrics, &stop);
-
-    let tasks = TaskTracker::new();
-    let poll = Poll::new(args.admin_token_file, metrics.clone());
-    tasks.spawn(poll.run(expected_rx, fleet_tx, stop.clone()));
+    let (synced, synced_rx) = watch::channel(false);
+    let last = CancellationToken::new();
+    let electing = tokio::spawn(elect(elector, synced_rx.clone(), last.clone()));
+    let metrics = Metrics::default();
     let shown = Shown {
         metrics: metrics.clone(),
         synced: synced_rx,
     };
-    let admin_stop = stop.clone();
-    tasks.spawn(async move {
-        if let Err(error) = admin::serve(listener, shown, admin_stop).await {
-            tracing::error!(%error, "the admin port has failed");
-        }
-    });
+    let serving = tokio::spawn(admin::serve(listener, shown, stop.clone()));
+    work(
+        Start {
+            client,
+            args,
+            gate,
+            reporter,
+            metrics,
+            synced,
+        },
+        &stop,
+    )
+    .await;
+    // Only when nothing is written any more may another replica begin.
+    last.cancel();
+    let _ = electing.await;
+    if let Ok(Err(error)) = serving.await {
+        tracing::error!(%error, "the admin port has failed");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Takes part in the election once everything has been listed: a replica that can't see must not lead.
+async fn elect(elector: Elector, mut synced: watch::Receiver<bool>, last: CancellationToken) {
+    tokio::select! {
+        _ = synced.wait_for(|synced| *synced) => {}
+        () = last.cancelled() => {}
+    }
+    elector.run(last).await;
+}
+
+/// What the work starts from.
+struct Start {
+    client: Client,
+    args: Args,
+    gate: Gate,
+    reporter: Reporter,
+    metrics: Metrics,
+    synced: watch::Sender<bool>,
+}
+
+/// Watches, compiles, publishes and reports until `stop`.
+async fn work(start: Start, stop: &CancellationToken) {
+    let Start {
+        client,
+        args,
+        gate,
+        reporter,
+        metrics,
+        synced,
+    } = start;
+    let (expected, expected_rx) = watch::channel(None);
+    let (fleet_tx, fleet) = watch::channel(None);
+    let sources = Sources {
+        namespace: args.namespace.clone(),
+        router_service: args.router_service,
+    };
+    let changes = watch_all(&client, &sources, &metrics, stop);
+    let poll = Poll::new(args.admin_token_file, metrics.clone());
+    let polling = tokio::spawn(poll.run(expected_rx, fleet_tx, stop.clone()));
     let edges = Edges {
         client,
         namespace: args.namespace,
@@ -115,8 +141,7 @@ async fn work(
     };
     Reconciler::new(edges).run(changes, stop.clone()).await;
     stop.cancel();
-    tasks.close();
-    tasks.wait().await;
+    let _ = polling.await;
 }
 
 fn source(identity: String) -> Source {

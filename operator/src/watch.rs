@@ -61,7 +61,7 @@ struct Sink {
 }
 
 /// Starts all watches. They end with `stop`, or when nobody takes their changes any more.
-pub fn start(
+pub fn watch_all(
     client: &Client,
     sources: &Sources,
     metrics: &Metrics,

@@ -57,7 +57,10 @@ impl Reconciler {
 
     /// The status to write, unless it stands there already or is not to be told yet.
     fn draft_report(&mut self, object: &ObjectRef, now: Instant) -> Option<Report> {
-        let rollout = self.rollout(object)?;
+        let Some(rollout) = self.rollout(object) else {
+            self.on_the_way.remove(object);
+            return None;
+        };
         let is_current = !self.patching.contains(object) && self.is_told(object, &rollout, now);
         let verdict = self.work.verdict(&scope_of(object), object)?;
         let record = self.index.record(object)?;
