@@ -10,4 +10,5 @@ mod pass_through;
 mod rig;
 mod streams;
 mod tables;
+mod tls;
 mod upstream;

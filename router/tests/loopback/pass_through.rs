@@ -151,3 +151,13 @@ async fn models_list_what_can_be_named() {
     }
     assert_eq!(rig.get("/v1/models/policy/none").await.class(), "PolicyNotFound");
 }
+
+#[tokio::test]
+async fn one_connection_serves_one_request_after_another() {
+    let upstream = Upstream::start(vec![chat("x")]).await;
+    let rig = rig(&upstream).await;
+    for _ in 0..5 {
+        assert_eq!(rig.chat(r#"{"model":"policy/experiment"}"#).await.status, 200);
+    }
+    assert_eq!(upstream.connections(), 1);
+}

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio_rustls::TlsAcceptor;
 
 /// One thing that the provider does after it has read a request.
 #[derive(Debug, Clone)]
@@ -56,6 +57,15 @@ pub(crate) struct Upstream {
 impl Upstream {
     /// A provider that runs the `n`th script for the `n`th request, and the last one for all that follow.
     pub(crate) async fn start(scripts: Vec<Vec<Act>>) -> Self {
+        Self::start_with(scripts, None).await
+    }
+
+    /// The same over TLS.
+    pub(crate) async fn start_tls(scripts: Vec<Vec<Act>>, tls: TlsAcceptor) -> Self {
+        Self::start_with(scripts, Some(tls)).await
+    }
+
+    async fn start_with(scripts: Vec<Vec<Act>>, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let upstream = Self {
             addr: listener.local_addr().unwrap(),
@@ -71,7 +81,18 @@ impl Upstream {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 connections.fetch_add(1, Ordering::Relaxed);
-                tokio::spawn(converse(stream, seen.clone(), gone.clone(), scripts.clone()));
+                stream.set_nodelay(true).unwrap();
+                let (seen, gone, scripts, tls) = (seen.clone(), gone.clone(), scripts.clone(), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => converse(stream, seen, gone, scripts).await,
+                        // A router that does not trust this provider ends the handshake.
+                        Some(tls) => match tls.accept(stream).await {
+                            Ok(stream) => converse(stream, seen, gone, scripts).await,
+                            Err(_refused) => {}
+                        },
+                    }
+                });
             }
         });
         upstream
@@ -94,12 +115,11 @@ impl Upstream {
 }
 
 async fn converse(
-    mut stream: TcpStream,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     seen: Arc<Mutex<Vec<Seen>>>,
     gone: Arc<Notify>,
     scripts: Vec<Vec<Act>>,
 ) {
-    stream.set_nodelay(true).unwrap();
     while let Some(request) = read(&mut stream).await {
         let nth = {
             let mut seen = seen.lock().unwrap();
@@ -108,7 +128,10 @@ async fn converse(
         };
         for act in scripts.get(nth).or(scripts.last()).unwrap() {
             match act {
-                Act::Write(bytes) => drop(stream.write_all(bytes).await),
+                Act::Write(bytes) => {
+                    let _written = stream.write_all(bytes).await;
+                    let _flushed = stream.flush().await;
+                }
                 Act::Wait(time) => tokio::time::sleep(*time).await,
                 Act::Hold(until) => until.notified().await,
                 Act::Close => return,
@@ -122,7 +145,7 @@ async fn converse(
     }
 }
 
-async fn read(stream: &mut TcpStream) -> Option<Seen> {
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Seen> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);
