@@ -45,9 +45,13 @@ impl<T> From<&Result<T, Failure>> for Ending {
             Ok(_) => Self::Done,
             Err(Failure::Conflict | Failure::NotFound) => Self::Conflict,
             Err(Failure::NotLeading) => Self::NotLeading,
-            Err(Failure::CredentialsFirst | Failure::TooLarge | Failure::Timeout | Failure::Refused(_)) => {
-                Self::Failed
-            }
+            Err(
+                Failure::CredentialsFirst
+                | Failure::Altered
+                | Failure::TooLarge
+                | Failure::Timeout
+                | Failure::Refused(_),
+            ) => Self::Failed,
         }
     }
 }

@@ -47,6 +47,9 @@ pub enum Failure {
     /// A credential that the table names could not be written.
     #[error("a credential that the table names could not be written")]
     CredentialsFirst,
+    /// What stands there after the write is not what was written.
+    #[error("what was written has been altered on its way")]
+    Altered,
     /// No ConfigMap can hold the table.
     #[error("the table does not fit into a ConfigMap")]
     TooLarge,

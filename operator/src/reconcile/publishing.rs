@@ -122,7 +122,7 @@ impl Reconciler {
     fn take_in_written(&mut self, observed: ObservedTable) {
         let scope = observed.scope.clone();
         let form = observed.standing.form.clone();
-        let effects = self.index.put_table(observed);
+        self.index.put_table(observed);
         match form {
             Form::Intact(digest) if self.work.is_made(&scope, &digest) => {
                 tracing::info!(?scope, digest = digest.short(), "published");
@@ -130,7 +130,8 @@ impl Reconciler {
                     self.index.settle(&scope);
                 }
             }
-            _ => self.mark(effects),
+            // Something between here and the store changes what is written; writing faster would not help.
+            _ => self.try_table_again(&scope, &Failure::Altered),
         }
         self.mark_reports(&scope);
     }
