@@ -9,7 +9,7 @@ use clap::{Parser, ValueEnum};
 ///
 /// It watches LoadBalancingPolicies, FallbackPolicies, Providers, ClusterProviders and the Secrets labelled
 /// weir.dev/credential=true, and writes into its own namespace: the tables (ConfigMaps weir-cluster and
-/// weir-ns-<namespace>) and the credentials that they name (Secrets weir-credentials-0 to -f). Routers read those.
+/// weir-ns-NAMESPACE) and the credentials that they name (Secrets weir-credentials-0 to -f). Routers read those.
 /// Of several replicas one writes at a time; the others stand by, and take over within seconds.
 ///
 /// The API server is found through the pod's service account or, outside a cluster, through KUBECONFIG.
@@ -31,7 +31,8 @@ pub struct Args {
     pub router_service: String,
 
     /// The routers' admin port, where their Service has no port named `admin`.
-    #[arg(long, env = "WEIR_ROUTER_ADMIN_PORT", default_value_t = 9090)]
+    // Not WEIR_ROUTER_ADMIN_PORT: Kubernetes sets that to a URL where a Service is called weir-router-admin.
+    #[arg(long, env = "WEIR_ROUTERS_ADMIN_PORT", default_value_t = 9090)]
     pub router_admin_port: u16,
 
     /// Where to serve /livez, /readyz and /metrics.
