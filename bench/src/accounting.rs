@@ -34,16 +34,17 @@ pub(crate) fn tree(root: u32) -> Result<Vec<u32>> {
 /// of the kernel). A thread that has ended takes its time with it; one that runs at this moment lacks what
 /// it has used since the last tick.
 pub(crate) fn processor_time(root: u32) -> Result<Duration> {
-    let mut nanoseconds = 0;
-    for pid in tree(root)? {
-        for task in tasks(pid)? {
-            nanoseconds += on_core(&task).unwrap_or(0);
-        }
-    }
-    ensure!(
-        nanoseconds > 0,
-        "the kernel keeps no schedstat for process {root}"
-    );
+    tree(root)?.into_iter().map(alone).sum()
+}
+
+/// The same of this process alone, without the children that it measures.
+pub(crate) fn own_time() -> Result<Duration> {
+    alone(std::process::id())
+}
+
+fn alone(pid: u32) -> Result<Duration> {
+    let nanoseconds = tasks(pid)?.iter().filter_map(|task| on_core(task)).sum();
+    ensure!(nanoseconds > 0, "the kernel keeps no schedstat for process {pid}");
     Ok(Duration::from_nanos(nanoseconds))
 }
 
@@ -106,16 +107,31 @@ fn tasks(pid: u32) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use std::process::Command;
+    use std::time::{Duration, Instant};
 
-    use super::{machine_time, processor_time, resident_mib, tree};
+    use super::{machine_time, own_time, processor_time, resident_mib, tree};
 
     #[test]
-    fn children_belong_to_the_tree() {
-        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        let tree = tree(std::process::id()).unwrap();
+    fn children_belong_to_the_tree_and_their_time_to_its() {
+        let busy = "while :; do :; done";
+        let mut child = Command::new("sh").args(["-c", busy]).spawn().unwrap();
+        let me = std::process::id();
+        let begun = Instant::now();
+        while processor_time(child.id()).is_ok_and(|time| time < Duration::from_millis(50)) {
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "the child gets no time"
+            );
+        }
+        let (tree, own, all) = (
+            tree(me).unwrap(),
+            own_time().unwrap(),
+            processor_time(me).unwrap(),
+        );
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(tree.contains(&child.id()), "{tree:?}");
+        assert!(all >= own + Duration::from_millis(50), "{all:?} {own:?}");
     }
 
     #[test]

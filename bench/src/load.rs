@@ -75,7 +75,7 @@ impl Reading {
     fn take(tally: &Tally, pid: Option<u32>) -> Result<Self> {
         Ok(Self {
             processor: pid.map(accounting::processor_time).transpose()?,
-            own: accounting::processor_time(std::process::id())?,
+            own: accounting::own_time()?,
             units: tally.units.get(),
             at: Instant::now(),
         })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use tokio::time::Instant;
 
-use crate::accounting::{machine_time, processor_time, resident_mib};
+use crate::accounting::{machine_time, own_time, processor_time, resident_mib};
 use crate::args::{Args, Own};
 use crate::figures::{Measured, Rounds, Sample};
 use crate::machine::Machine;
@@ -105,7 +105,7 @@ impl Bench {
 
     /// What the machine has done that is none of this run's.
     fn others(&self) -> Result<Duration> {
-        let mut own = processor_time(std::process::id())?;
+        let mut own = own_time()?;
         for pid in self.targets.iter().filter_map(|(target, _)| target.pid) {
             own += processor_time(pid)?;
         }
