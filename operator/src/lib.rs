@@ -2,9 +2,9 @@
 //!
 //! In the order in which a change passes: [`watch`] (event streams), [`observe`], [`config_map`] and
 //! [`endpoints`] (API objects to values and back), [`index`] (all that is known), [`debounce`] (when to look
-//! again), [`reconcile`] (names the steps), [`work`] (what the objects compile to), [`credentials`] and [`publish`] (what routers read), [`rollout`]
-//! (what routers say), [`report`] (what people read). Around them: [`lease`] (who may write), [`admin`] and
-//! [`metrics`], [`args`] and [`run`].
+//! again), [`reconcile`] (names the steps), [`work`] (what the objects compile to), [`credentials`] and
+//! [`publish`] (what routers read), [`rollout`] (what routers say), [`report`] (what people read). Around
+//! them: [`lease`] (who may write), [`admin`] and [`metrics`], [`secret`], [`args`] and [`run`].
 //!
 //! Compiling is `weir-policy`'s business: nothing here decides what a policy means.
 
