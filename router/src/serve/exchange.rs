@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 use tokio::time::{Instant, sleep_until};
@@ -32,7 +33,7 @@ pub(super) async fn answer(hub: &Arc<Hub>, request: Request<Incoming>) -> Respon
     let id = request_id();
     let mut response = match operation {
         Some(operation) => routed(hub, operation, request, &id).await,
-        None => models::answer(hub, request.method(), path.as_deref(), header(&id)),
+        None => models::answer(hub, request.method(), path.as_deref(), id),
     };
     if hub.drain.is_announced() {
         respond::close(&mut response);
@@ -44,9 +45,9 @@ async fn routed(
     hub: &Arc<Hub>,
     operation: Operation,
     request: Request<Incoming>,
-    id: &str,
+    id: &HeaderValue,
 ) -> Response<Outgoing> {
-    let mut record = Record::begin(&hub.metrics, header(id), operation.path());
+    let mut record = Record::begin(&hub.metrics, id.clone(), operation.path());
     let (head, body) = request.into_parts();
     let found = async {
         let bytes = request::read(&head.headers, body, hub.max_body_bytes).await?;
@@ -68,7 +69,7 @@ async fn routed(
         }
         Err(failure) => {
             let mut response = respond::error(&failure, Again::AsUsual);
-            respond::sign(&mut response, header(id), Trail::default());
+            respond::sign(&mut response, id.clone(), Trail::default());
             record.responds(response.status());
             record.failed(failure.class);
             response
@@ -77,7 +78,7 @@ async fn routed(
 }
 
 /// Asks targets until one answers or the walk is over.
-async fn run(route: &Route, order: Order<'_>, mut record: Record, id: &str) -> Response<Outgoing> {
+async fn run(route: &Route, order: Order<'_>, mut record: Record, id: &HeaderValue) -> Response<Outgoing> {
     let mut walk = Walk::new(terms(order, record.begun(), id));
     let mut step = match route {
         Route::Policy(tree) => walk.begin(tree.root()),
@@ -96,7 +97,7 @@ async fn run(route: &Route, order: Order<'_>, mut record: Record, id: &str) -> R
                     Again::AsUsual
                 };
                 let mut response = respond::error(&failure, again);
-                respond::sign(&mut response, header(id), trail(route, last, &record));
+                respond::sign(&mut response, id.clone(), trail(route, last, &record));
                 record.responds(response.status());
                 record.failed(failure.class);
                 return response;
@@ -106,7 +107,7 @@ async fn run(route: &Route, order: Order<'_>, mut record: Record, id: &str) -> R
                 match ask(next, order, &mut record).await {
                     Ok(accepted) => {
                         let mut response = respond::answer(accepted);
-                        respond::sign(&mut response, header(id), trail(route, last, &record));
+                        respond::sign(&mut response, id.clone(), trail(route, last, &record));
                         record.responds(response.status());
                         response.body_mut().observe(record);
                         return response;
@@ -137,7 +138,7 @@ async fn ask(next: Try<'_>, order: Order<'_>, record: &mut Record) -> Result<Acc
     Ok(accepted)
 }
 
-fn terms<'a>(order: Order<'a>, begun: Instant, id: &'a str) -> Terms<'a> {
+fn terms<'a>(order: Order<'a>, begun: Instant, id: &'a HeaderValue) -> Terms<'a> {
     let Order {
         operation,
         prompt,
@@ -155,7 +156,7 @@ fn terms<'a>(order: Order<'a>, begun: Instant, id: &'a str) -> Terms<'a> {
         keys: Keys {
             prompt,
             headers,
-            request_id: id,
+            request_id: id.to_str().unwrap_or_default(),
         },
     }
 }
@@ -174,13 +175,9 @@ fn trail<'a>(route: &'a Route, last: Option<&'a Arc<Leaf>>, record: &Record) -> 
 }
 
 /// An id of this router's own making; a caller's is never taken over.
-fn request_id() -> String {
+fn request_id() -> HeaderValue {
     let mut id = String::with_capacity(36);
     // Writing to a string does not fail.
     let _ok = write!(id, "req_{:032x}", rand::random::<u128>());
-    id
-}
-
-fn header(id: &str) -> HeaderValue {
-    HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static(""))
+    HeaderValue::from_maybe_shared(Bytes::from(id)).unwrap_or_else(|_| HeaderValue::from_static(""))
 }

@@ -182,6 +182,25 @@ async fn an_empty_answer_that_ran_into_its_limit_is_an_answer() {
 }
 
 #[tokio::test]
+async fn a_stream_that_says_nothing_for_64_kib_is_held_back_no_longer() {
+    let go = Arc::new(Notify::new());
+    let nothing = role().repeat(65 * 1024 / role().len() + 1);
+    let script = vec![
+        stream_head(),
+        chunk(&nothing),
+        Act::Hold(go.clone()),
+        chunk(&said("late")),
+        chunk(&finish()),
+    ];
+    let upstream = Upstream::start(vec![[script, vec![chunk(DONE), last_chunk()]].concat()]).await;
+    let rig = rig(&upstream).await;
+    let mut stream = rig.open(STREAMED).await;
+    read_until(&mut stream, "assistant").await;
+    go.notify_one();
+    read_until(&mut stream, "[DONE]").await;
+}
+
+#[tokio::test]
 async fn nothing_is_retried_after_content() {
     let first = Upstream::start(vec![vec![stream_head(), chunk(&said("half")), Act::Close]]).await;
     let second = Upstream::start(vec![good_stream("other")]).await;
