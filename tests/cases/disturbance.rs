@@ -98,7 +98,8 @@ async fn takeover(site: &Site, namespace: &str) -> Result<()> {
         "with a second replica, a change made at the leader's death was served after {:.1?}",
         began.elapsed()
     ));
-    rival.kill().await
+    rival.kill().await?;
+    site.restart_operator().await
 }
 
 /// Whether the operator is killed while the script runs.
@@ -217,23 +218,24 @@ async fn last_good_serves(site: &Site, namespace: &str, bad: &Value) -> Result<(
 pub(crate) async fn a_terminated_router_finishes_its_streams(context: &Context) -> Result<()> {
     let site = context.own("drain").await?;
     let namespace = site.cluster.namespace("drain").await?;
-    let chat = load_balancing(&namespace, "p", &[model("openai/o1", 1)]);
+    let target = format!("model-of-{namespace}");
+    let chat = load_balancing(&namespace, "p", &[model(&format!("openai/{target}"), 1)]);
     site.program(&[chat], SOON).await?;
     site.provider
-        .script_all(Script::always(Behaviour::words(8).paced(300)));
+        .script(&target, Script::always(Behaviour::words(8).paced(300)));
     let (client, router, name) = (
         site.client.clone(),
         site.routers[0].http,
         format!("policy/{namespace}/p"),
     );
     let stream = tokio::spawn(async move { client.chat(router, &name, "k", Shape::Streamed).await });
-    let asked = || async { Ok((site.provider.asked("o1") == 1).then_some(())) };
+    let asked = || async { Ok((site.provider.asked(&target) == 1).then_some(())) };
     eventually("the stream to begin", SOON, asked).await?;
     let status = site.routers[0].process.terminate(SOON).await?;
     ensure!(status.success(), "the router ended with {status}");
     let text = stream.await??.content(Shape::Streamed)?;
     ensure!(text == content(8), "{text:?}");
-    Ok(())
+    site.restart_router(0).await
 }
 
 pub(crate) async fn a_policy_turned_bad_is_served_as_it_was(context: &Context) -> Result<()> {

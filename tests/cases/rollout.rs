@@ -99,6 +99,7 @@ pub(crate) async fn changes_under_load_cut_nothing_and_move_only_whom_the_hash_m
     }
     used(&running, running.count() + EVERYBODY).await?;
     let report = running.stop().await;
+    site.provider.script_all(Script::default());
     report.all_good(SHARES.len() * USES)?;
     placed(&report.observations, &steps)?;
     served_in_time(&delays, report.observations.len())

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use futures::{StreamExt as _, TryStreamExt as _};
-use serde_json::Value;
-use tokio::time::Instant;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 use weir_tests::{
     client::Shape,
-    fixtures::{fallback, load_balancing, model, policy},
-    load::{Observation, Pace, quantile},
-    poll::eventually,
+    fixtures::{self, fallback, load_balancing, model, policy},
+    load::{Observation, Pace, Running, quantile},
+    poll::{eventually, eventually_every},
     site::Site,
 };
 
@@ -21,6 +21,12 @@ const POLICIES: usize = 100;
 
 /// How long all of them may take to be served after the last was applied.
 const LIMIT: Duration = Duration::from_mins(3);
+
+/// How long latency is measured before something happens.
+const CALM: Duration = Duration::from_secs(10);
+
+/// How often a router is asked what it serves: the answer is long, and must not be what is measured.
+const SELDOM: Duration = Duration::from_millis(200);
 
 /// How many objects are applied at once.
 const AT_ONCE: usize = 16;
@@ -65,7 +71,7 @@ pub(crate) async fn ten_thousand_policies_are_served(context: &Context) -> Resul
     let load = site
         .load(&format!("policy/{probe}/p"), Pace::PerSecond(100))
         .start();
-    tokio::time::sleep(Duration::from_secs(10)).await;
+    sleep(CALM).await;
     let calm = load.count();
 
     let namespaces = make_namespaces(&site).await?;
@@ -81,10 +87,43 @@ pub(crate) async fn ten_thousand_policies_are_served(context: &Context) -> Resul
     ));
     memory(&site).await?;
     let (before, during) = (load.observations(0), load.observations(calm));
+    latencies("all of them were applied", &before[..calm], &during);
     one_change_at_scale(&site, &namespaces).await?;
+    every_table_at_once(&site, &load).await?;
     load.stop().await.all_good(1000)?;
-    latencies(&before[..calm], &during);
     metrics(&site).await
+}
+
+/// Changes the provider that all name: every table is replaced, and nothing else happens on the machine.
+async fn every_table_at_once(site: &Site, load: &Running) -> Result<()> {
+    let (calm, old) = (load.count(), site.digests(0).await?);
+    sleep(CALM).await;
+    let (from, began) = (load.count(), Instant::now());
+    let mut provider = fixtures::cluster_provider("openai", &site.provider.base_url("openai"));
+    provider["spec"]["timeouts"] = json!({"connectSeconds": 4});
+    site.cluster.apply(&provider).await?;
+    for router in 0..site.routers.len() {
+        let replaced = || async {
+            let new = site.digests(router).await?;
+            Ok(old
+                .iter()
+                .all(|(namespace, digest)| new.get(namespace) != Some(digest))
+                .then_some(()))
+        };
+        eventually_every(SELDOM, "every table to be replaced", LIMIT, replaced).await?;
+    }
+    figure(&format!(
+        "{} tables replaced at once: on both routers after {:.1?}",
+        old.len(),
+        began.elapsed()
+    ));
+    let (before, during) = (load.observations(calm), load.observations(from));
+    latencies(
+        "every table was replaced at once",
+        &before[..from - calm],
+        &during,
+    );
+    Ok(())
 }
 
 async fn make_namespaces(site: &Site) -> Result<Vec<String>> {
@@ -110,7 +149,7 @@ async fn all_served(site: &Site, namespaces: &[String]) -> Result<()> {
             ensure!(known > wanted, "{known} of {wanted} policies");
             Ok(Some(()))
         };
-        eventually("every policy to be served", LIMIT, probe).await?;
+        eventually_every(SELDOM, "every policy to be served", LIMIT, probe).await?;
     }
     for namespace in namespaces {
         for router in site.addresses() {
@@ -181,13 +220,13 @@ async fn memory(site: &Site) -> Result<()> {
     Ok(())
 }
 
-fn latencies(before: &[Observation], during: &[Observation]) {
+fn latencies(what: &str, before: &[Observation], during: &[Observation]) {
     let at = |seen: &[Observation], per_mille| {
         let all: Vec<Duration> = seen.iter().map(|one| one.latency).collect();
         quantile(&all, per_mille)
     };
     figure(&format!(
-        "latency before / while all tables were swapped in: p50 {:.1?} / {:.1?}, p99 {:.1?} / {:.1?} ({} and {} answers)",
+        "latency before / while {what}: p50 {:.1?} / {:.1?}, p99 {:.1?} / {:.1?} ({} and {} answers)",
         at(before, 500),
         at(during, 500),
         at(before, 990),

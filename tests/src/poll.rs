@@ -12,7 +12,21 @@ const INTERVAL: Duration = Duration::from_millis(20);
 ///
 /// An error of the probe counts as "not yet", because a server that is still starting refuses connections; the last
 /// one is part of the message when `within` has passed.
-pub async fn eventually<T, F, P>(what: &str, within: Duration, mut probe: F) -> Result<T>
+pub async fn eventually<T, F, P>(what: &str, within: Duration, probe: F) -> Result<T>
+where
+    F: FnMut() -> P,
+    P: Future<Output = Result<Option<T>>>,
+{
+    eventually_every(INTERVAL, what, within, probe).await
+}
+
+/// The same, for a probe that costs so much that it must not be asked as often.
+pub async fn eventually_every<T, F, P>(
+    interval: Duration,
+    what: &str,
+    within: Duration,
+    mut probe: F,
+) -> Result<T>
 where
     F: FnMut() -> P,
     P: Future<Output = Result<Option<T>>>,
@@ -28,7 +42,7 @@ where
         if Instant::now() >= deadline {
             bail!("gave up after {within:?} waiting for {what}: {last}");
         }
-        sleep(INTERVAL).await;
+        sleep(interval).await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! Weir, installed: a cluster with the operator, some routers, and a fake provider for every seed example.
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
     path::{Path, PathBuf},
     time::Duration,
@@ -256,6 +257,22 @@ impl Site {
             .await?;
         ensure!(answer.status.is_success(), "{}: {}", answer.status, answer.text());
         answer.json()
+    }
+
+    /// The digest of each table that a router serves, by namespace; the cluster's is that of no name.
+    pub async fn digests(&self, number: usize) -> Result<BTreeMap<String, String>> {
+        let path = "/api/tables?view=digests";
+        let answer = self
+            .client
+            .get(self.routers[number].admin, path, Some(ADMIN_TOKEN))
+            .await?
+            .json()?;
+        let tables = answer["tables"].as_array().context("no tables")?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Ok(tables
+            .iter()
+            .map(|table| (text(&table["namespace"]), text(&table["digest"])))
+            .collect())
     }
 
     /// A router's metrics, as text.
