@@ -17,13 +17,14 @@ const LAST: &str = "That is all.";
 /// How a stream ends.
 const DONE: &str = "data: [DONE]\n\n";
 
-/// A sentence of a prompt: as in real ones, a quote or a line end has to be escaped every now and then.
-const SENTENCE: &str = "The weir splits the river into two arms, and \\\"both\\\" reach the mill.\\n";
+/// A paragraph of a prompt. As in real ones, something has to be escaped about every hundred bytes.
+const PARAGRAPH: &str = "The weir splits the river above the town into two arms, and \\\"both\\\" of them reach the \
+    mill. Miller and fishermen have never agreed on how much water either arm is to have, so the boards are moved \
+    by the rule that hangs in the gatehouse, and by nobody's hand alone.\\n";
 
 /// The request of `scenario` to `address`, for `model`.
 pub(crate) fn request(scenario: &Scenario, address: SocketAddr, path: &str, model: &str) -> Vec<u8> {
-    let mut prompt = SENTENCE.repeat(scenario.prompt / SENTENCE.len() + 1);
-    prompt.truncate(scenario.prompt / SENTENCE.len() * SENTENCE.len());
+    let prompt = PARAGRAPH.repeat(scenario.prompt.div_ceil(PARAGRAPH.len()));
     let stream = if scenario.is_streamed() {
         r#","stream":true"#
     } else {
@@ -175,7 +176,7 @@ mod tests {
             "/",
             "policy/bench",
         ));
-        assert!((65_000..66_000).contains(&body.len()), "{}", body.len());
+        assert!((65_500..66_200).contains(&body.len()), "{}", body.len());
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["model"], "policy/bench");
     }

@@ -1,8 +1,6 @@
 //! The figures for people (Markdown, so that they can be kept) and for programs (JSON). It decides nothing
 //! but what is worth a warning.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 use crate::figures::{Measured, Row, Verdict};
@@ -29,8 +27,8 @@ pub(crate) struct Report {
     pub(crate) machine: Machine,
     /// How often each target was measured in each scenario.
     pub(crate) reps: u32,
-    /// For how long.
-    pub(crate) window: Duration,
+    /// For how many seconds.
+    pub(crate) seconds: f64,
     /// The loads.
     #[serde(flatten)]
     pub(crate) under_load: Option<UnderLoad>,
@@ -52,7 +50,7 @@ pub(crate) struct UnderLoad {
 impl Report {
     /// It as Markdown.
     pub(crate) fn table(&self) -> String {
-        let (machine, seconds) = (self.machine.describe(), self.window.as_secs());
+        let (machine, seconds) = (self.machine.describe(), self.seconds);
         let mut text = format!(
             "{machine}. {} rounds of {seconds} s for each target, in turns.\n",
             self.reps

@@ -35,7 +35,7 @@ pub(crate) async fn run(args: &Args) -> Result<Report> {
     Ok(Report {
         machine: Machine::look(),
         reps: args.reps,
-        window: args.window(),
+        seconds: args.window().as_secs_f64(),
         under_load,
         choices: args
             .scenarios()
@@ -92,7 +92,7 @@ impl Bench {
             targets.push(target);
         }
         let mut ready = Vec::new();
-        for target in targets {
+        for mut target in targets {
             let idle = target.ready().await?;
             ready.push((target, idle));
         }

@@ -78,21 +78,25 @@ impl Target {
     }
 
     /// Waits until it answers, and says what it has resident then, in MiB.
-    pub(crate) async fn ready(&self) -> Result<Option<f64>> {
+    pub(crate) async fn ready(&mut self) -> Result<Option<f64>> {
         let scenario = Scenario::of(Name::Sat).context("`sat` is a load")?;
         let (begun, request) = (Instant::now(), self.request(&scenario));
         while let Err(error) = ask_once(scenario, self.address, &request).await {
-            if begun.elapsed() > START {
-                let words = self.process.as_ref().map(Process::last_words).unwrap_or_default();
-                return Err(anyhow!(
-                    "{} does not answer at {}: {error:#}\n{words}",
-                    self.name,
-                    self.address
-                ));
+            if begun.elapsed() > START || self.process.as_mut().is_some_and(Process::has_ended) {
+                return Err(self.silent(&error));
             }
             sleep(RETRY).await;
         }
         self.pid.map(resident_mib).transpose()
+    }
+
+    fn silent(&self, error: &Error) -> Error {
+        let words = self.process.as_ref().map(Process::last_words).unwrap_or_default();
+        anyhow!(
+            "{} does not answer at {}: {error:#}\n{words}",
+            self.name,
+            self.address
+        )
     }
 }
 
