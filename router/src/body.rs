@@ -187,10 +187,17 @@ fn flag(bytes: &[u8], members: &[Member], name: &'static str) -> Result<bool, Fa
     }
 }
 
-/// A whole number of at least 1; anything else is the provider's to refuse.
+/// A whole number of at least 1, also one that is written as `2.0`; anything else is the provider's to
+/// refuse.
 fn count(bytes: &[u8], members: &[Member], name: &str) -> u64 {
     let value = last(bytes, members, name).and_then(|raw| std::str::from_utf8(raw).ok());
-    value.and_then(|text| text.parse().ok()).unwrap_or(1).max(1)
+    value.and_then(whole_number).unwrap_or(1).max(1)
+}
+
+fn whole_number(text: &str) -> Option<u64> {
+    let number: f64 = text.parse().ok()?;
+    // `Display` writes a whole number without a fraction and without an exponent.
+    number.to_string().parse().ok()
 }
 
 #[cfg(test)]

@@ -101,7 +101,18 @@ fn streaming_and_choices_are_read() {
     assert!(prompt.stream());
     assert_eq!(prompt.choices(), 3);
     assert!(!read(r#"{"model":"m","stream":null}"#).unwrap().stream());
-    assert_eq!(read(r#"{"model":"m","n":"3"}"#).unwrap().choices(), 1);
+    for (n, choices) in [
+        ("2.0", 2),
+        ("2e0", 2),
+        ("\"3\"", 1),
+        ("0", 1),
+        ("-1", 1),
+        ("2.5", 1),
+        ("1e99", 1),
+    ] {
+        let prompt = read(&format!(r#"{{"model":"m","n":{n}}}"#)).unwrap();
+        assert_eq!(prompt.choices(), choices, "{n}");
+    }
 }
 
 fn other_members() -> impl Strategy<Value = Map<String, Value>> {

@@ -23,8 +23,11 @@ pub(crate) struct Reply<'a> {
 struct Choice<'a> {
     #[serde(default)]
     index: Option<u64>,
-    #[serde(borrow, default, alias = "message")]
+    #[serde(borrow, default)]
     delta: Option<Delta<'a>>,
+    /// Some providers send it beside the delta, or instead.
+    #[serde(borrow, default)]
+    message: Option<Delta<'a>>,
     #[serde(default)]
     finish_reason: Option<String>,
 }
@@ -46,6 +49,32 @@ struct Delta<'a> {
     tool_calls: Option<&'a RawValue>,
     #[serde(borrow, default)]
     function_call: Option<&'a RawValue>,
+}
+
+/// The choices that a chunk speaks of, for where nothing else of it matters.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Mentions {
+    #[serde(default)]
+    choices: Option<Vec<Mention>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Mention {
+    #[serde(default)]
+    index: Option<u64>,
+}
+
+impl Mentions {
+    /// Reads `data`; `None` if it is not an object of this shape.
+    pub(crate) fn read(data: &[u8]) -> Option<Self> {
+        serde_json::from_slice(data).ok()
+    }
+
+    /// The choices that are spoken of.
+    pub(crate) fn indices(&self) -> impl Iterator<Item = u64> {
+        let choices = self.choices.as_deref().unwrap_or_default();
+        choices.iter().map(|choice| choice.index.unwrap_or(0))
+    }
 }
 
 /// How a choice ended.
@@ -79,17 +108,24 @@ impl<'a> Reply<'a> {
     pub(crate) fn has_content(&self) -> bool {
         self.choices()
             .iter()
-            .filter_map(|choice| choice.delta.as_ref())
+            .flat_map(|choice| [&choice.delta, &choice.message])
+            .flatten()
             .any(Delta::has_content)
     }
 
-    /// The choices that end here, and how.
+    /// The choices that are spoken of.
+    pub(crate) fn indices(&self) -> impl Iterator<Item = u64> {
+        self.choices().iter().map(Choice::index)
+    }
+
+    /// The choices that end here, and how. Some providers write an empty reason where there is none.
     pub(crate) fn finishes(&self) -> impl Iterator<Item = (u64, Finish)> {
         let finished = |choice: &Choice<'_>| {
             choice
                 .finish_reason
                 .as_deref()
-                .map(|reason| (choice.index.unwrap_or(0), finish(reason)))
+                .filter(|reason| !reason.is_empty())
+                .map(|reason| (choice.index(), finish(reason)))
         };
         self.choices().iter().filter_map(finished)
     }
@@ -106,6 +142,12 @@ impl<'a> Reply<'a> {
 
     fn choices(&self) -> &[Choice<'a>] {
         self.choices.as_deref().unwrap_or_default()
+    }
+}
+
+impl Choice<'_> {
+    fn index(&self) -> u64 {
+        self.index.unwrap_or(0)
     }
 }
 

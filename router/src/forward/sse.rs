@@ -1,6 +1,7 @@
 //! Server-sent events of a chat completion: where one ends, and what it means for the stream. Pure: bytes
 //! in, verdicts out. Events are passed on as the bytes that they came as; this only looks at them.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -9,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use memchr::memmem::{self, Finder};
 use serde::de::IgnoredAny;
 
-use super::reply::{Finish, Reply};
+use super::reply::{Finish, Mentions, Reply};
 use crate::classify;
 use crate::error::Failure;
 
@@ -89,25 +90,43 @@ fn first_end(bytes: &[u8]) -> usize {
 }
 
 /// What an event carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 enum Payload<'a> {
     /// `[DONE]`.
     Done,
-    /// One line of data.
-    Data(&'a [u8]),
+    /// Its data; several lines of it are joined.
+    Data(Cow<'a, [u8]>),
+    /// The data of an event whose name is `error`.
+    Error(Cow<'a, [u8]>),
     /// A comment, or a name alone.
     Nothing,
 }
 
+/// Reads an event's fields, as <https://html.spec.whatwg.org/multipage/server-sent-events.html> has them.
 fn payload(event: &[u8]) -> Payload<'_> {
-    let mut lines = event.split(|byte| *byte == b'\n');
-    let data = lines
-        .find_map(|line| line.strip_prefix(b"data:"))
-        .map(<[u8]>::trim_ascii);
-    match data {
-        None | Some(b"") => Payload::Nothing,
-        Some(b"[DONE]") => Payload::Done,
-        Some(data) => Payload::Data(data),
+    let (mut data, mut failed) = (Cow::Borrowed(&b""[..]), false);
+    for line in event.split(|byte| *byte == b'\n') {
+        if let Some(more) = line.strip_prefix(b"data:") {
+            join(&mut data, more.trim_ascii());
+        } else if let Some(name) = line.strip_prefix(b"event:") {
+            failed = name.trim_ascii() == b"error";
+        }
+    }
+    match &*data {
+        _ if failed => Payload::Error(data),
+        b"" => Payload::Nothing,
+        b"[DONE]" => Payload::Done,
+        _ => Payload::Data(data),
+    }
+}
+
+fn join<'a>(data: &mut Cow<'a, [u8]>, more: &'a [u8]) {
+    if data.is_empty() {
+        *data = Cow::Borrowed(more);
+    } else {
+        let data = data.to_mut();
+        data.push(b'\n');
+        data.extend_from_slice(more);
     }
 }
 
@@ -130,6 +149,7 @@ pub(crate) enum Meaning {
 #[derive(Debug)]
 pub(crate) struct Progress {
     choices: u64,
+    seen: BTreeSet<u64>,
     finished: BTreeSet<u64>,
 }
 
@@ -138,13 +158,14 @@ impl Progress {
     pub(crate) fn new(choices: u64) -> Self {
         Self {
             choices,
+            seen: BTreeSet::new(),
             finished: BTreeSet::new(),
         }
     }
 
-    /// Whether every choice has had its finish reason.
+    /// Whether every choice has had its finish reason: those that were asked for, and those that were seen.
     pub(crate) fn all_finished(&self) -> bool {
-        self.finished.len() as u64 >= self.choices
+        self.finished.len() as u64 >= self.choices && self.seen.is_subset(&self.finished)
     }
 
     /// Looks at an event before commitment: closely, because what it holds decides.
@@ -152,18 +173,19 @@ impl Progress {
         match payload(event) {
             Payload::Nothing => Meaning::Passes,
             Payload::Done => Meaning::Done,
-            Payload::Data(data) => match Reply::read(data) {
-                None => Meaning::Malformed,
-                Some(reply) => self.weigh(&reply),
-            },
+            Payload::Error(data) => failed(&data),
+            Payload::Data(data) => self.weigh(&data),
         }
     }
 
-    fn weigh(&mut self, reply: &Reply<'_>) -> Meaning {
+    fn weigh(&mut self, data: &[u8]) -> Meaning {
+        let Some(reply) = Reply::read(data) else {
+            return Meaning::Malformed;
+        };
         if let Some(error) = reply.error() {
-            return Meaning::Failed(Box::new(classify::in_band(error)));
+            return failed(error);
         }
-        self.note(reply);
+        self.note(&reply);
         let answers = |finish: Finish| matches!(finish, Finish::Length | Finish::ContentFilter);
         let content = reply.has_content() || reply.finishes().any(|(_, finish)| answers(finish));
         if content {
@@ -178,13 +200,23 @@ impl Progress {
         let data = match payload(event) {
             Payload::Nothing => return Meaning::Passes,
             Payload::Done => return Meaning::Done,
+            Payload::Error(data) => return failed(&data),
             Payload::Data(data) => data,
         };
-        if is_set(data, &FINISH) || is_set(data, &ERROR) {
-            return match self.open(event) {
+        if is_set(&data, &FINISH) || is_set(&data, &ERROR) {
+            return match self.weigh(&data) {
                 Meaning::Commits => Meaning::Passes,
                 meaning => meaning,
             };
+        }
+        self.glance(&data)
+    }
+
+    /// Looks at data that neither ends a choice nor is an error.
+    fn glance(&mut self, data: &[u8]) -> Meaning {
+        if let Some(mentions) = Mentions::read(data) {
+            self.seen.extend(mentions.indices());
+            return Meaning::Passes;
         }
         match serde_json::from_slice::<IgnoredAny>(data) {
             Ok(_) => Meaning::Passes,
@@ -193,8 +225,13 @@ impl Progress {
     }
 
     fn note(&mut self, reply: &Reply<'_>) {
+        self.seen.extend(reply.indices());
         self.finished.extend(reply.finishes().map(|(index, _)| index));
     }
+}
+
+fn failed(error: &[u8]) -> Meaning {
+    Meaning::Failed(Box::new(classify::in_band(error)))
 }
 
 /// Whether the name that `finder` looks for stands before a value other than null. Inside a JSON string

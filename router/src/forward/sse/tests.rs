@@ -125,6 +125,65 @@ fn a_stream_is_finished_when_every_choice_is() {
 }
 
 #[test]
+fn an_empty_finish_reason_is_none() {
+    let mut progress = Progress::new(1);
+    let unfinished = chunk(r#"{"content":"half"}"#, "\"\"");
+    assert_eq!(progress.open(unfinished.as_bytes()), Meaning::Commits);
+    assert_eq!(progress.pass(unfinished.as_bytes()), Meaning::Passes);
+    assert!(!progress.all_finished());
+}
+
+#[test]
+fn every_choice_that_was_seen_has_to_finish_however_many_were_asked_for() {
+    let mut progress = Progress::new(1);
+    let said = |index: u32| {
+        format!("data: {{\"choices\":[{{\"index\":{index},\"delta\":{{\"content\":\"a\"}}}}]}}\n\n")
+    };
+    let end =
+        |index: u32| format!("data: {{\"choices\":[{{\"index\":{index},\"finish_reason\":\"stop\"}}]}}\n\n");
+    progress.open(said(0).as_bytes());
+    progress.pass(said(1).as_bytes());
+    progress.pass(end(0).as_bytes());
+    assert!(!progress.all_finished());
+    progress.pass(end(1).as_bytes());
+    assert!(progress.all_finished());
+}
+
+#[test]
+fn a_chunk_may_hold_a_message_beside_its_delta() {
+    for message in ["null", r#"{"role":"assistant","content":"a"}"#] {
+        let event = format!(
+            "data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"a\"}},\"message\":{message}}}]}}\n\n"
+        );
+        assert_eq!(open(&event), Meaning::Commits, "{event}");
+    }
+}
+
+#[test]
+fn data_in_several_lines_is_one_document() {
+    let event = "data: {\"choices\":[{\"index\":0,\r\ndata: \"delta\":{\"content\":\"a\"}}]}\r\n\r\n";
+    assert_eq!(open(event), Meaning::Commits);
+    assert_eq!(Progress::new(1).pass(event.as_bytes()), Meaning::Passes);
+}
+
+#[test]
+fn an_event_named_error_is_one() {
+    for data in [
+        r#"{"type":"overloaded_error","message":"busy"}"#,
+        r#"{"error":{"type":"overloaded_error"}}"#,
+    ] {
+        let event = format!("event: error\ndata: {data}\n\n");
+        for meaning in [open(&event), Progress::new(1).pass(event.as_bytes())] {
+            let Meaning::Failed(failure) = meaning else {
+                panic!("{event}: {meaning:?}")
+            };
+            assert_eq!(failure.class, FailureClass::Overloaded, "{event}");
+        }
+    }
+    assert!(matches!(open("event:error\n\n"), Meaning::Failed(_)));
+}
+
+#[test]
 fn a_malformed_event_is_seen_at_any_time() {
     let broken = "data: {\"choices\":[{\n\n";
     assert_eq!(open(broken), Meaning::Malformed);
