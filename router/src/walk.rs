@@ -83,20 +83,28 @@ pub(crate) struct Walk<'t> {
 struct Visit<'t> {
     chain: &'t Chain,
     place: Place<'t>,
+    entered: Instant,
     rung: usize,
     retries: u8,
     useful: Useful,
 }
 
 impl<'t> Visit<'t> {
-    fn new(chain: &'t Chain, place: Place<'t>) -> Self {
+    fn new(chain: &'t Chain, place: Place<'t>, entered: Instant) -> Self {
         Self {
             chain,
             place,
+            entered,
             rung: 0,
             retries: 0,
             useful: Useful::default(),
         }
+    }
+
+    /// When its own time is over, if it has one.
+    fn deadline(&self) -> Option<Instant> {
+        let limit = Duration::from_millis(self.chain.deadline_ms?);
+        self.entered.checked_add(limit)
     }
 
     /// Where rung `at` is.
@@ -120,6 +128,41 @@ impl<'t> Visit<'t> {
     }
 }
 
+/// What has just been left, on the way outwards.
+#[derive(Debug)]
+enum Left {
+    /// Something that could not be asked at all.
+    PassedOver,
+    /// Something that failed like this.
+    Failed(Failure),
+    /// A chain whose own time was over, while the request still has some.
+    Lapsed(Failure),
+}
+
+impl Left {
+    fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::PassedOver => None,
+            Self::Failed(failure) | Self::Lapsed(failure) => Some(failure),
+        }
+    }
+
+    fn into_failure(self) -> Option<Failure> {
+        match self {
+            Self::PassedOver => None,
+            Self::Failed(failure) | Self::Lapsed(failure) => Some(failure),
+        }
+    }
+
+    /// Whether `chain` tries another target after this.
+    fn moves_on(&self, chain: &Chain) -> bool {
+        match self {
+            Self::PassedOver | Self::Lapsed(_) => true,
+            Self::Failed(failure) => moves_on(chain, failure.class),
+        }
+    }
+}
+
 impl<'t> Walk<'t> {
     /// A walk that has not begun.
     pub(crate) fn new(terms: Terms<'t>) -> Self {
@@ -138,16 +181,21 @@ impl<'t> Walk<'t> {
     /// The first attempt below `root`.
     pub(crate) fn begin(&mut self, root: Place<'t>) -> Step<'t> {
         let now = self.terms.begun;
-        match self.descend(root) {
+        match self.enter(root, now) {
             Ok(Some(leaf)) => self.ask(leaf, now),
-            Ok(None) => self.climb(None, now),
+            Ok(None) => self.climb(Left::PassedOver, now),
             Err(failure) => Step::Over(Box::new(failure)),
         }
     }
 
     /// The one attempt at a model that was called directly.
     pub(crate) fn direct(&mut self, leaf: &'t Arc<Leaf>) -> Step<'t> {
-        self.ask(leaf, self.terms.begun)
+        let now = self.terms.begun;
+        if self.is_in_time(now) {
+            self.ask(leaf, now)
+        } else {
+            Step::Over(Box::new(out_of_time()))
+        }
     }
 
     /// The step after the last attempt failed.
@@ -156,10 +204,11 @@ impl<'t> Walk<'t> {
             return Step::Over(Box::new(failure));
         };
         self.remember(leaf, &failure);
-        match self.wait_at_same(&failure, moment) {
-            Some(pause) => self.ask(leaf, moment.now + pause),
-            None => self.climb(Some(failure), moment.now),
+        if let Some(again) = self.wait_at_same(&failure, moment) {
+            return self.ask(leaf, again);
         }
+        let left = self.left_by(failure, moment.now);
+        self.climb(left, moment.now)
     }
 
     /// Whether the caller's own retry would only run a chain again.
@@ -198,8 +247,8 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// The wait before the same target is asked again, if its rung has retries left and it fits.
-    fn wait_at_same(&mut self, failure: &Failure, moment: Moment) -> Option<Duration> {
+    /// When the same target is asked again, if its rung has retries left and the wait fits.
+    fn wait_at_same(&mut self, failure: &Failure, moment: Moment) -> Option<Instant> {
         let (others, deadline) = (self.others(failure.class), self.deadline());
         let visit = self.chains.last_mut()?;
         let rung = visit
@@ -212,47 +261,86 @@ impl<'t> Walk<'t> {
             "check lets only models be retried"
         );
         let pause = wait(failure, visit.chain.backoff, visit.retries, others, moment.jitter)?;
-        if moment.now + pause + LEAST > deadline {
+        let again = moment.now.checked_add(pause)?;
+        if !leaves_time(again, deadline) {
             return None;
         }
         visit.retries += 1;
-        Some(pause)
+        Some(again)
     }
 
-    /// Goes to the next target that can be asked, from the innermost chain outwards. `failure` is what the
-    /// target just left counts as; `None` if it was passed over.
-    fn climb(&mut self, mut failure: Option<Failure>, now: Instant) -> Step<'t> {
-        let in_time = now + LEAST <= self.deadline();
-        while let Some(visit) = self.chains.last_mut() {
-            if let Some(failure) = &failure {
-                visit.useful.note(visit.rung, failure);
-            }
-            let goes_on = failure
-                .as_ref()
-                .is_none_or(|failure| moves_on(visit.chain, failure.class));
-            if let Some(place) = visit.advance().filter(|_| goes_on && in_time) {
-                match self.descend(place) {
+    /// What the target just asked counts as: its chain's time may be over when the request's is not.
+    fn left_by(&self, failure: Failure, now: Instant) -> Left {
+        let lapsed = failure.class == FailureClass::DeadlineExceeded
+            && !self.is_in_time(now)
+            && leaves_time(now, self.last_deadline());
+        if lapsed {
+            Left::Lapsed(failure)
+        } else {
+            Left::Failed(failure)
+        }
+    }
+
+    /// Goes to the next target that can be asked, from the innermost chain outwards.
+    fn climb(&mut self, mut left: Left, now: Instant) -> Step<'t> {
+        let in_time = leaves_time(now, self.last_deadline());
+        while !self.chains.is_empty() {
+            match self.onward(&left, now) {
+                None => left = self.leave(left, now),
+                Some(place) => match self.enter(place, now) {
                     Ok(Some(leaf)) => return self.ask(leaf, now),
-                    Ok(None) => failure = None,
+                    Ok(None) => left = Left::PassedOver,
                     Err(failure) => return Step::Over(Box::new(failure)),
-                }
-            } else {
-                let useful = self.chains.pop().and_then(|visit| visit.useful.most());
-                failure = if goes_on { useful.or(failure) } else { failure };
+                },
             }
         }
-        Step::Over(Box::new(failure.unwrap_or_else(nothing_to_ask)))
+        let nothing = || if in_time { nothing_to_ask() } else { out_of_time() };
+        Step::Over(Box::new(left.into_failure().unwrap_or_else(nothing)))
+    }
+
+    /// The next rung of the innermost chain, if it tries another after what was left and has the time.
+    fn onward(&mut self, left: &Left, now: Instant) -> Option<Place<'t>> {
+        let in_time = self.is_in_time(now);
+        let visit = self.chains.last_mut()?;
+        if let Some(failure) = left.failure() {
+            visit.useful.note(visit.rung, failure);
+        }
+        if in_time && left.moves_on(visit.chain) {
+            visit.advance()
+        } else {
+            None
+        }
+    }
+
+    /// Leaves the innermost chain: exhausted, late, or stopped by what was left in it.
+    fn leave(&mut self, left: Left, now: Instant) -> Left {
+        let in_time = self.is_in_time(now);
+        let Some(visit) = self.chains.pop().filter(|visit| left.moves_on(visit.chain)) else {
+            return left;
+        };
+        match visit.useful.most() {
+            Some(failure) if failure.class == FailureClass::DeadlineExceeded => Left::Lapsed(failure),
+            Some(failure) => Left::Failed(failure),
+            None if in_time => Left::PassedOver,
+            None => Left::Lapsed(out_of_time()),
+        }
+    }
+
+    /// The target below `place`; `None` if it must not be asked, or no longer.
+    fn enter(&mut self, place: Place<'t>, now: Instant) -> Result<Option<&'t Arc<Leaf>>, Failure> {
+        let leaf = self.descend(place, now)?;
+        Ok(leaf.filter(|_| self.is_in_time(now)))
     }
 
     /// The target below `place`; `None` if it is one that must not be asked. Chains on the way are entered.
-    fn descend(&mut self, mut place: Place<'t>) -> Result<Option<&'t Arc<Leaf>>, Failure> {
+    fn descend(&mut self, mut place: Place<'t>, now: Instant) -> Result<Option<&'t Arc<Leaf>>, Failure> {
         loop {
             let below = match place.node {
                 Node::Model(_) => return Ok(self.usable_at(place)),
                 Node::Split(split) => self.choose(split, place)?,
                 Node::Chain(chain) => {
                     self.went_through_chain = true;
-                    let visit = Visit::new(chain, place);
+                    let visit = Visit::new(chain, place, now);
                     let first = visit.rung(0);
                     self.chains.push(visit);
                     first
@@ -307,16 +395,43 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// When the request must have been answered: as its policies say, sooner if its caller does.
+    /// When the present target must have answered: the nearest deadline of the chains that it is in, each
+    /// counted from when the chain was entered, and of the request.
     fn deadline(&self) -> Instant {
-        let policies = self
-            .chains
+        self.chains
             .iter()
-            .filter_map(|visit| visit.chain.deadline_ms)
-            .min();
-        let policy = policies.map_or(DEADLINE, Duration::from_millis);
-        self.terms.begun + self.terms.patience.map_or(policy, |caller| caller.min(policy))
+            .filter_map(Visit::deadline)
+            .fold(self.last_deadline(), Instant::min)
     }
+
+    /// When the whole request must have been answered: as its outermost chain says, sooner if its caller
+    /// does.
+    fn last_deadline(&self) -> Instant {
+        let policy = self.chains.first().and_then(|visit| visit.chain.deadline_ms);
+        let policy = policy.map_or(DEADLINE, Duration::from_millis);
+        let limit = self.terms.patience.map_or(policy, |caller| caller.min(policy));
+        let begun = self.terms.begun;
+        // What no clock can hold says nothing.
+        begun.checked_add(limit).unwrap_or(begun + DEADLINE)
+    }
+
+    /// Whether something may still begin where the walk is.
+    fn is_in_time(&self, now: Instant) -> bool {
+        leaves_time(now, self.deadline())
+    }
+}
+
+/// Whether what begins at `at` has the least time that is worth it.
+fn leaves_time(at: Instant, deadline: Instant) -> bool {
+    at.checked_add(LEAST).is_some_and(|least| least <= deadline)
+}
+
+fn out_of_time() -> Failure {
+    Failure::new(
+        FailureClass::DeadlineExceeded,
+        "the deadline leaves less than a second; allow more time, by `x-request-timeout` or the policy's \
+         `deadlineSeconds`",
+    )
 }
 
 fn nothing_to_ask() -> Failure {

@@ -121,14 +121,14 @@ fn served(root: Node) -> Served {
 }
 
 /// A failure, and how long the attempt took until it came.
-type Event = (FailureClass, Option<u64>, u64);
+type Event = (FailureClass, Option<Duration>, u64);
 
 fn fails(class: FailureClass) -> Event {
     (class, None, 0)
 }
 
 fn told(class: FailureClass, retry_after_ms: u64) -> Event {
-    (class, Some(retry_after_ms), 0)
+    (class, Some(Duration::from_millis(retry_after_ms)), 0)
 }
 
 fn takes(class: FailureClass, millis: u64) -> Event {
@@ -187,7 +187,7 @@ fn story_within(root: Node, events: &[Event], caller: Option<Duration>) -> Strin
         let (class, retry_after, took) = events[n.min(events.len() - 1)];
         now += Duration::from_millis(took);
         let failure = Failure {
-            retry_after: retry_after.map(Duration::from_millis),
+            retry_after,
             ..Failure::new(class, "x")
         };
         step = walk.failed(failure, Moment { now, jitter: 0.5 });
@@ -374,6 +374,101 @@ fn a_policys_deadline_bounds_its_chain() {
         ..chain_of("c", vec![(leaf("a"), 9)])
     });
     assert_eq!(story(root, &[fails(C::Overloaded)]), "@0 a @500 a Overloaded");
+}
+
+fn within(name: &str, deadline_ms: u64, nodes: Vec<(Node, u8)>) -> Node {
+    Node::Chain(Chain {
+        deadline_ms: Some(deadline_ms),
+        ..chain_of(name, nodes)
+    })
+}
+
+#[test]
+fn an_inner_deadline_counts_from_where_its_chain_was_entered() {
+    let inner = within("i", 3_000, vec![(leaf("b"), 1)]);
+    let root = chain("o", vec![(leaf("a"), 0), (inner, 0), (leaf("c"), 0)]);
+    let events = [takes(C::Overloaded, 60_000), fails(C::Overloaded)];
+    assert_eq!(
+        story(root, &events),
+        "@0 a! @60000 b! @60500 b! @60500 c Overloaded"
+    );
+}
+
+#[test]
+fn an_inner_deadline_that_passes_leaves_the_outer_chain_its_next_rung() {
+    let inner = || within("i", 3_000, vec![(leaf("a"), 0), (leaf("b"), 0)]);
+    let root = || chain("o", vec![(inner(), 0), (leaf("c"), 0)]);
+    let events = [takes(C::DeadlineExceeded, 3_000), fails(C::ServerError)];
+    assert_eq!(story(root(), &events), "@0 a! @3000 c ServerError");
+    let events = [
+        takes(C::Overloaded, 1_000),
+        takes(C::DeadlineExceeded, 2_000),
+        fails(C::Unauthorized),
+    ];
+    assert_eq!(story(root(), &events), "@0 a! @1000 b! @3000 c Overloaded");
+    let picky = Node::Chain(Chain {
+        on: Some([C::RateLimited].into()),
+        ..chain_of("o", vec![(inner(), 0), (leaf("c"), 0)])
+    });
+    let events = [takes(C::DeadlineExceeded, 3_000), fails(C::ServerError)];
+    assert_eq!(story(picky, &events), "@0 a! @3000 c ServerError");
+}
+
+#[test]
+fn a_lapsed_chain_inside_an_exhausted_one_does_not_stop_the_tree() {
+    let inner = within("i", 3_000, vec![(leaf("a"), 0)]);
+    let middle = chain("m", vec![(inner, 0)]);
+    let root = chain("o", vec![(middle, 0), (leaf("c"), 0)]);
+    let events = [takes(C::DeadlineExceeded, 3_000), fails(C::ServerError)];
+    assert_eq!(story(root, &events), "@0 a! @3000 c ServerError");
+}
+
+#[test]
+fn the_deadline_of_the_outermost_chain_stops_the_whole_tree() {
+    let inner = within("i", 9_000, vec![(leaf("a"), 0), (leaf("b"), 0)]);
+    let root = || within("o", 3_000, vec![(inner.clone(), 0), (leaf("c"), 0)]);
+    let late = [takes(C::DeadlineExceeded, 3_000)];
+    assert_eq!(story(root(), &late), "@0 a! DeadlineExceeded");
+    let late = [takes(C::DeadlineExceeded, 2_000)];
+    let caller = Some(Duration::from_secs(2));
+    assert_eq!(story_within(root(), &late, caller), "@0 a! DeadlineExceeded");
+}
+
+#[test]
+fn a_chain_with_less_than_a_second_of_its_own_is_passed_by() {
+    let inner = || within("i", 900, vec![(leaf("a"), 3), (leaf("b"), 0)]);
+    let root = chain("o", vec![(inner(), 0), (leaf("c"), 0)]);
+    assert_eq!(story(root, &[fails(C::Unauthorized)]), "@0 c Unauthorized");
+    let root = chain("o", vec![(inner(), 0)]);
+    assert_eq!(story(root, &[fails(C::Unauthorized)]), "DeadlineExceeded");
+}
+
+#[test]
+fn a_caller_who_waits_less_than_a_second_gets_no_attempt() {
+    let trees = [
+        chain("c", vec![(leaf("a"), 0), (leaf("b"), 0)]),
+        split("s", vec![("a", 1.0, leaf("a"))]),
+    ];
+    for root in trees {
+        let short = Some(Duration::from_millis(999));
+        let long = Some(Duration::from_secs(1));
+        assert_eq!(
+            story_within(root.clone(), &[fails(C::Forbidden)], short),
+            "DeadlineExceeded"
+        );
+        assert!(story_within(root, &[fails(C::Forbidden)], long).starts_with("@0 a"));
+    }
+}
+
+#[test]
+fn a_wait_that_no_clock_can_hold_does_not_fit() {
+    let root = || chain("c", vec![(leaf("a"), 1), (leaf("b"), 1)]);
+    for class in [C::RateLimited, C::Overloaded] {
+        assert_eq!(
+            story(root(), &[(class, Some(Duration::MAX), 0)]),
+            format!("@0 a! @0 b {class}")
+        );
+    }
 }
 
 #[test]
