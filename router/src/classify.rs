@@ -1,6 +1,6 @@
 //! Which failure an answer of the `OpenAI` dialect is: from its status, its error object and its headers.
 //! Pure. What a provider writes is passed on only where it is about the request, never where it is about
-//! the credential, and never more than a little of it.
+//! the credential or the provider itself, and never more than a little of it.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +13,9 @@ use crate::error::{Detail, Failure};
 
 /// The most of a provider's own text that is passed on, in bytes.
 const QUOTED: usize = 2_048;
+
+/// The longest time after which a provider is believed to want to be asked again.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// The fields of an `OpenAI` error that mean something to the router.
 #[derive(Debug, Default, Deserialize)]
@@ -53,11 +56,18 @@ impl Said {
         self.code.as_ref().and_then(Value::as_str).unwrap_or_default()
     }
 
-    fn says(&self, words: &[&str]) -> bool {
-        let message = self.message.as_deref().unwrap_or_default().to_ascii_lowercase();
+    /// Whether its code or its type is one of `words`. Never its message, in which providers repeat what the
+    /// caller wrote.
+    fn is(&self, words: &[&str]) -> bool {
         words
             .iter()
-            .any(|word| self.code() == *word || self.kind() == *word || message.contains(word))
+            .any(|word| self.code() == *word || self.kind() == *word)
+    }
+
+    /// Whether its message holds one of `words`.
+    fn mentions(&self, words: &[&str]) -> bool {
+        let message = self.message.as_deref().unwrap_or_default().to_ascii_lowercase();
+        words.iter().any(|word| message.contains(word))
     }
 }
 
@@ -98,7 +108,7 @@ fn of_words(said: &Said) -> FailureClass {
 }
 
 fn of_status(status: u16, said: &Said) -> FailureClass {
-    if said.says(&[
+    if said.is(&[
         "insufficient_quota",
         "billing_hard_limit_reached",
         "billing_not_active",
@@ -107,10 +117,10 @@ fn of_status(status: u16, said: &Said) -> FailureClass {
     }
     match status {
         400 | 413 | 422 if about_context(said) => FailureClass::ContextLengthExceeded,
-        400..=499 if said.says(&["content_filter", "content_policy_violation"]) => {
+        400..=499 if said.is(&["content_filter", "content_policy_violation"]) => {
             FailureClass::ContentFiltered
         }
-        400 | 404 if said.says(&["model_not_found"]) => FailureClass::ModelNotFound,
+        400 | 404 if said.is(&["model_not_found"]) => FailureClass::ModelNotFound,
         401 | 403 | 407 => FailureClass::Unauthorized,
         402 => FailureClass::QuotaExhausted,
         404 => FailureClass::ModelNotFound,
@@ -127,28 +137,30 @@ fn of_status(status: u16, said: &Said) -> FailureClass {
 
 /// Providers agree on no code for this, but on a few words.
 fn about_context(said: &Said) -> bool {
-    said.says(&[
-        "context_length_exceeded",
-        "maximum context length",
-        "context window",
-        "context length",
-        "prompt is too long",
-    ])
+    said.is(&["context_length_exceeded"])
+        || said.mentions(&[
+            "context_length_exceeded",
+            "maximum context length",
+            "context window",
+            "context length",
+            "prompt is too long",
+        ])
 }
 
 fn explain(class: FailureClass, did: &str, said: Said) -> Failure {
-    if class.origin() == Origin::Credential {
-        let text =
-            format!("the provider {did}: it does not accept the credential, or has nothing left for it");
-        return Failure::new(class, text);
+    match class.origin() {
+        // Only where the caller is at fault do the provider's own words mean what the caller takes them for.
+        Origin::Caller => quote(class, did, said),
+        Origin::Credential => Failure::new(
+            class,
+            format!("the provider {did}: it does not accept the credential, or has nothing left for it"),
+        ),
+        Origin::Provider | Origin::Router => Failure::new(class, format!("the provider {did}")),
     }
-    let Said {
-        message,
-        kind,
-        param,
-        code,
-    } = said;
-    let text = match message.as_deref().map(str::trim) {
+}
+
+fn quote(class: FailureClass, did: &str, said: Said) -> Failure {
+    let text = match said.message.as_deref().map(str::trim) {
         Some(message) if !message.is_empty() => format!("the provider {did}: {}", shortened(message)),
         _ => format!("the provider {did}"),
     };
@@ -158,14 +170,10 @@ fn explain(class: FailureClass, did: &str, said: Said) -> Failure {
             .and_then(Value::as_str)
             .map(|word| shortened(word).to_owned())
     };
-    // Only where the caller is at fault do the provider's own words mean what the caller's SDK takes them for.
-    let detail = match class.origin() {
-        Origin::Caller => Detail {
-            kind: word(kind),
-            param: word(param),
-            code: word(code),
-        },
-        _ => Detail::default(),
+    let detail = Detail {
+        kind: word(said.kind),
+        param: word(said.param),
+        code: word(said.code),
     };
     Failure {
         detail,
@@ -180,8 +188,13 @@ fn shortened(text: &str) -> &str {
     &text[..end.unwrap_or(0)]
 }
 
-/// When the provider wants to be asked again: `retry-after-ms`, else `retry-after` in seconds or as a date.
+/// When the provider wants to be asked again, at most [`LONGEST_WAIT`] from now.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    told_wait(headers, now).map(|wait| wait.min(LONGEST_WAIT))
+}
+
+/// What `retry-after-ms` says, else `retry-after`, in seconds or as a date.
+fn told_wait(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: &str| {
         headers
             .get(name)

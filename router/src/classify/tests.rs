@@ -123,6 +123,35 @@ fn what_a_provider_writes_of_a_credential_is_withheld() {
 }
 
 #[test]
+fn what_a_provider_writes_of_itself_is_withheld() {
+    let said =
+        r#"{"message":"Rate limit in organization org-1. Key sk-live-1","type":"org-1","code":"org-1"}"#;
+    for status in [404, 408, 409, 429, 500, 503, 302] {
+        let failure = of(status, &format!(r#"{{"error":{said}}}"#));
+        assert_eq!(failure.message, format!("the provider answered {status}"));
+        assert!(!String::from_utf8_lossy(&failure.body()).contains("-1"));
+    }
+    let failure = in_band(said.as_bytes());
+    assert_eq!(failure.message, "the provider sent an error inside its answer");
+}
+
+#[test]
+fn a_text_that_a_provider_repeats_is_no_code() {
+    for word in [
+        "insufficient_quota",
+        "billing_not_active",
+        "content_filter",
+        "model_not_found",
+    ] {
+        let failure = of(
+            400,
+            &format!(r#"{{"error":{{"message":"unknown field {word}"}}}}"#),
+        );
+        assert_eq!(failure.class, C::InvalidRequest, "{word}");
+    }
+}
+
+#[test]
 fn what_a_provider_writes_of_the_request_is_passed_on_within_bounds() {
     let long = "é".repeat(4_000);
     let body = format!(r#"{{"error":{{"message":"{long}","type":"t","param":"messages","code":"c"}}}}"#);
@@ -167,6 +196,10 @@ fn a_recovery_is_known_in_every_way_of_saying_it() {
         wait(&[("x-ms-retry-after-ms", "7")]),
         Some(Duration::from_millis(7))
     );
+    for far in ["1e19", "90000", "Sat, 06 Nov 2094 08:49:37 GMT"] {
+        let day = Duration::from_hours(24);
+        assert_eq!(wait(&[("retry-after", far)]), Some(day), "{far}");
+    }
     for nonsense in ["", "soon", "-1", "NaN"] {
         let headers = [("retry-after", nonsense)];
         assert_eq!(
