@@ -2,6 +2,7 @@
 //! be looked at whole.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -15,7 +16,6 @@ use super::stream::{EventStream, Silence};
 use crate::observe::Record;
 
 /// A body on its way to a caller.
-#[derive(Debug)]
 pub(crate) enum Outgoing {
     /// All of it; `None` once it is sent.
     Whole(Option<Bytes>),
@@ -43,6 +43,15 @@ impl Outgoing {
             Self::Stream(stream) => stream.observe(record),
             Self::Rest(rest) => rest.record = Some(record),
         }
+    }
+}
+
+impl fmt::Debug for Outgoing {
+    /// Never a word of the answer.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing")
+            .field("left", &self.size_hint().exact())
+            .finish_non_exhaustive()
     }
 }
 
@@ -79,12 +88,13 @@ impl Body for Outgoing {
 }
 
 /// An answer of which the beginning has been looked at.
-#[derive(Debug)]
 pub(crate) struct Rest {
     ready: VecDeque<Bytes>,
     source: Option<Inflow>,
     left: Option<u64>,
     silence: Silence,
+    /// Its last byte so far that is no white space.
+    last: Option<u8>,
     record: Option<Record>,
 }
 
@@ -92,14 +102,22 @@ impl Rest {
     /// The answer that begins with `read` and goes on in `body`.
     pub(super) fn new(read: Bytes, body: Inflow, stall: Duration) -> Self {
         let left = body.left().map(|rest| rest + read.len() as u64);
-        let (ready, silence) = (VecDeque::from([read]), Silence::new(stall));
-        Self {
-            ready,
+        let mut rest = Self {
+            ready: VecDeque::new(),
             source: Some(body),
             left,
-            silence,
+            silence: Silence::new(stall),
+            last: None,
             record: None,
-        }
+        };
+        rest.take_in(read);
+        rest
+    }
+
+    fn take_in(&mut self, read: Bytes) {
+        self.silence.broken();
+        self.last = read.trim_ascii_end().last().copied().or(self.last);
+        self.ready.push_back(read);
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
@@ -119,14 +137,12 @@ impl Rest {
                 return Poll::Ready(None);
             };
             match body.poll_data(cx) {
-                Poll::Ready(Some(Ok(read))) => {
-                    self.silence.broken();
-                    self.ready.push_back(read);
-                }
-                Poll::Ready(Some(Err(_))) => {
+                Poll::Ready(Some(Ok(read))) => self.take_in(read),
+                // Where the connection's end is the answer's, a cut shows in the document alone.
+                Poll::Ready(None) if self.last == Some(b'}') => self.ended(),
+                Poll::Ready(None | Some(Err(_))) => {
                     return Poll::Ready(Some(Err(self.broke(FailureClass::StreamCut))));
                 }
-                Poll::Ready(None) => self.ended(),
                 Poll::Pending => match self.silence.poll_over(cx) {
                     Poll::Ready(()) => {
                         return Poll::Ready(Some(Err(self.broke(FailureClass::StreamStalled))));
@@ -152,5 +168,16 @@ impl Rest {
             record.failed(class);
         }
         BrokenOff
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Outgoing;
+
+    #[test]
+    fn what_is_printed_of_an_answer_is_its_length() {
+        let printed = format!("{:?}", Outgoing::whole("canary"));
+        assert_eq!(printed, "Outgoing { left: Some(6), .. }");
     }
 }

@@ -16,7 +16,7 @@ use crate::operation::Operation;
 use crate::state::{Endpoint, Leaf, Reach};
 
 /// What is asked of every target of a request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Order<'a> {
     /// What is asked for.
     pub(crate) operation: Operation,

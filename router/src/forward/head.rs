@@ -1,14 +1,16 @@
 //! The head of an answer: a 2xx of the right type, or the failure that it is instead.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::BytesMut;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response};
+use tokio::time::{Instant, timeout_at};
 use weir_table::FailureClass;
 
 use super::bounds::Bounds;
 use super::pool::{Inflow, SendError};
+use super::reply::Reply;
 use super::whole::{Collected, collect};
 use crate::body::Spliced;
 use crate::classify;
@@ -17,6 +19,9 @@ use crate::state::Endpoint;
 
 /// The most that is read of an error's body.
 const ERROR_BODY: usize = 64 * 1024;
+
+/// How long an error's body is waited for.
+const ERROR_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The head of an answer that is neither an error nor of another type than it should be.
 pub(super) async fn head(
@@ -31,7 +36,7 @@ pub(super) async fn head(
         .await
         .map_err(|error| not_sent(&error))?;
     if !response.status().is_success() {
-        return Err(refused(response).await);
+        return Err(refused(response, bounds).await);
     }
     let found = response
         .headers()
@@ -41,12 +46,7 @@ pub(super) async fn head(
     if wanted.is(found) {
         Ok(response)
     } else {
-        let found = String::from_utf8_lossy(&found[..found.len().min(100)]).into_owned();
-        let text = format!(
-            "the provider answered with {found} where {} was asked for",
-            wanted.as_str()
-        );
-        Err(Failure::new(FailureClass::MalformedResponse, text))
+        Err(mistyped(response, wanted, bounds).await)
     }
 }
 
@@ -84,12 +84,35 @@ fn not_sent(error: &SendError) -> Failure {
 }
 
 /// The failure that an error answer is.
-async fn refused(response: Response<Inflow>) -> Failure {
-    let (head, mut body) = response.into_parts();
+async fn refused(response: Response<Inflow>, bounds: &Bounds) -> Failure {
+    let (head, body) = response.into_parts();
+    let said = said(body, bounds).await;
+    classify::answer(head.status, &head.headers, &said, SystemTime::now())
+}
+
+/// The failure that an answer of another type is. Some providers answer with an error as a document, and a
+/// 200, where a stream was asked for.
+async fn mistyped(response: Response<Inflow>, wanted: Wanted, bounds: &Bounds) -> Failure {
+    if wanted == Wanted::Events {
+        let said = said(response.into_body(), bounds).await;
+        if let Some(error) = Reply::read(&said).and_then(|reply| reply.error()) {
+            return classify::in_band(error);
+        }
+    }
+    let text = format!(
+        "the provider's answer is not {}, as was asked for",
+        wanted.as_str()
+    );
+    Failure::new(FailureClass::MalformedResponse, text)
+}
+
+/// As much of an error's body as comes soon: the head has said the most of it already.
+async fn said(mut body: Inflow, bounds: &Bounds) -> BytesMut {
     let mut said = BytesMut::new();
-    let whole = collect(&mut body, &mut said, ERROR_BODY).await;
-    if whole == Ok(Collected::Everything) {
+    let until = bounds.deadline.min(Instant::now() + ERROR_PATIENCE);
+    let read = timeout_at(until, collect(&mut body, &mut said, ERROR_BODY)).await;
+    if let Ok(Ok(Collected::Everything)) = read {
         body.give_back();
     }
-    classify::answer(head.status, &head.headers, &said, SystemTime::now())
+    said
 }

@@ -60,7 +60,6 @@ pub(super) async fn streamed(
 }
 
 /// A stream before its first content.
-#[derive(Debug)]
 struct Opening {
     source: Source,
     held: VecDeque<Bytes>,

@@ -22,7 +22,7 @@ static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error
 
 /// Cuts a stream of bytes after whole events, so that a stream which breaks has never begun an event that
 /// it does not end. Bytes are only copied where an event spans two reads.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Events {
     tail: BytesMut,
 }

@@ -23,7 +23,6 @@ const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
 const LINGER: Duration = Duration::from_millis(100);
 
 /// The upstream side of a stream.
-#[derive(Debug)]
 pub(super) struct Source {
     /// What is still to come.
     pub(super) body: Inflow,
@@ -36,7 +35,6 @@ pub(super) struct Source {
 }
 
 /// The stream as the caller reads it.
-#[derive(Debug)]
 pub(crate) struct EventStream {
     /// `None` once it has ended.
     source: Option<Source>,
@@ -90,10 +88,12 @@ impl EventStream {
     }
 
     fn take_in(&mut self, read: &Bytes) {
+        if self.done {
+            // Only the end may follow; waiting for it would keep the caller waiting as well.
+            self.source = None;
+        }
+        let Some(source) = &mut self.source else { return };
         self.silence.broken();
-        let Some(source) = self.source.as_mut().filter(|_| !self.done) else {
-            return;
-        };
         match source.events.push(read) {
             Ok(block) => self.pass(&block),
             Err(_) => self.fail(&Failure::new(

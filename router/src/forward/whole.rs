@@ -18,8 +18,8 @@ use crate::error::Failure;
 use crate::operation::Operation;
 use crate::state::Endpoint;
 
-/// The most of an answer that is collected before it is passed on.
-const COLLECTED: usize = 256 * 1024;
+/// The most of an answer that is collected before it is passed on: more than a batch of embeddings takes.
+const COLLECTED: usize = 8 * 1024 * 1024;
 
 /// How far an answer was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
