@@ -33,63 +33,46 @@ pub(crate) struct Tls {
     pub(crate) name: ServerName<'static>,
 }
 
-/// Why there is no connection.
+/// Why there is no connection. What it says is for the caller too, and so names no host.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
     /// It took longer than it may.
-    #[error("no connection to {host} within {} ms", limit.as_millis())]
+    #[error("no connection to the provider within {} ms", limit.as_millis())]
     TooSlow {
-        /// Where to.
-        host: String,
         /// The limit.
         limit: Duration,
     },
-    /// The system or TLS refused.
-    #[error("no connection to {host}: {error}")]
-    Refused {
-        /// Where to.
-        host: String,
-        /// The reason.
-        error: io::Error,
-    },
+    /// The system refused.
+    #[error("no connection to the provider: {}", .0.kind())]
+    Refused(#[source] io::Error),
+    /// TLS could not be begun on it.
+    #[error("no connection to the provider: its certificate is not trusted, or it does not speak TLS")]
+    Tls(#[source] io::Error),
     /// HTTP could not be begun on it.
-    #[error("no connection to {host}: {error}")]
-    Http {
-        /// Where to.
-        host: String,
-        /// The reason.
-        error: hyper::Error,
-    },
+    #[error("no connection to the provider: {0}")]
+    Http(#[source] hyper::Error),
 }
 
 /// Opens a connection within `limit`.
 pub(super) async fn connect(address: &Address, limit: Duration) -> Result<Wire, ConnectError> {
-    let host = || address.host.clone();
     match timeout(limit, open(address)).await {
         Ok(opened) => opened,
-        Err(_elapsed) => Err(ConnectError::TooSlow { host: host(), limit }),
+        Err(_elapsed) => Err(ConnectError::TooSlow { limit }),
     }
 }
 
 async fn open(address: &Address) -> Result<Wire, ConnectError> {
-    let refused = |error| ConnectError::Refused {
-        host: address.host.clone(),
-        error,
-    };
     let stream = TcpStream::connect((address.host.as_str(), address.port))
         .await
-        .map_err(refused)?;
-    stream.set_nodelay(true).map_err(refused)?;
+        .map_err(ConnectError::Refused)?;
+    stream.set_nodelay(true).map_err(ConnectError::Refused)?;
     let begun = match &address.tls {
         None => Wire::begin(TokioIo::new(stream)).await,
         Some(Tls { config, name }) => {
             let connector = TlsConnector::from(config.clone());
-            let stream = connector.connect(name.clone(), stream).await.map_err(refused)?;
-            Wire::begin(TokioIo::new(stream)).await
+            let secured = connector.connect(name.clone(), stream).await;
+            Wire::begin(TokioIo::new(secured.map_err(ConnectError::Tls)?)).await
         }
     };
-    begun.map_err(|error| ConnectError::Http {
-        host: address.host.clone(),
-        error,
-    })
+    begun.map_err(ConnectError::Http)
 }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,8 +27,8 @@ use crate::body::Spliced;
 /// Idle connections that are kept where the provider does not say how many.
 const MAX_IDLE: u32 = 512;
 
-/// How long they are kept where the provider does not say: less than what common servers allow.
-const IDLE: Duration = Duration::from_secs(50);
+/// How long they are kept where the provider does not say: less than the 5 s that uvicorn and Node allow.
+const IDLE: Duration = Duration::from_secs(4);
 
 /// The connections to one address.
 #[derive(Debug)]
@@ -74,9 +74,14 @@ impl Inflow {
         self.body.size_hint().exact()
     }
 
-    /// Keeps the connection, once the answer has been read to its end.
+    /// Keeps the connection, once the answer has been read to its end. One on which the request is still
+    /// being sent, because the provider did not wait for all of it, holds the prompt, and closes.
     pub(super) fn give_back(self) {
-        let Self { body: _, wire, pool } = self;
+        let Self { body, mut wire, pool } = self;
+        drop(body);
+        if wire.poll_condition(&mut Context::from_waker(Waker::noop())) != Condition::Ready {
+            return;
+        }
         // When the queue is full the connection is one too many, and closes.
         drop(pool.idle.push(Idle {
             wire,
@@ -92,43 +97,59 @@ pub(crate) enum SendError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// The connection ended, or what came was not HTTP.
-    #[error("the connection to {host} ended before an answer: {error}")]
-    Ended {
-        /// Where to.
-        host: String,
-        /// The reason.
-        error: hyper::Error,
-    },
+    #[error("the connection to the provider ended before an answer: {0}")]
+    Ended(#[source] hyper::Error),
 }
 
 impl SendError {
     /// Whether something came that is not HTTP.
     pub(crate) fn is_malformed(&self) -> bool {
-        matches!(self, Self::Ended { error, .. } if error.is_parse())
+        matches!(self, Self::Ended(error) if error.is_parse())
     }
 }
 
 impl Pool {
     /// Sends `request` and waits for the head of its answer. A kept connection that turns out to be closed
-    /// before anything was sent on it gives way to another one.
+    /// before anything was sent on it gives way to another one; one that ends without an answer, once, to a
+    /// new one.
+    ///
+    /// Providers close idle connections when they like, and a request that is on its way just then gets no
+    /// answer. RFC 9110, section 9.2.2 lets only idempotent requests be sent again by themselves. A
+    /// completion may cost money twice and has no other effect, and this is no more than a chain's retry of
+    /// `ConnectFailed`; without it, every such race would be the caller's error.
     pub(crate) async fn send(
         self: &Arc<Self>,
         mut request: Request<Spliced>,
         connect_limit: Duration,
     ) -> Result<Response<Inflow>, SendError> {
         while let Some(mut wire) = poll_fn(|cx| Poll::Ready(self.take(cx))).await {
+            let spare = request.clone();
             match wire.send(request).await {
                 Ok(response) => return Ok(self.inflow(response, wire)),
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => request = unsent,
-                    None => return Err(self.ended(error.into_error())),
-                },
+                Err(mut error) => {
+                    let unsent = error.take_message();
+                    let error = error.into_error();
+                    request = match unsent {
+                        Some(unsent) => unsent,
+                        None if error.is_parse() => return Err(SendError::Ended(error)),
+                        None => return self.send_anew(spare, connect_limit).await,
+                    };
+                }
             }
         }
+        self.send_anew(request, connect_limit).await
+    }
+
+    /// Sends `request` on a new connection.
+    async fn send_anew(
+        self: &Arc<Self>,
+        request: Request<Spliced>,
+        connect_limit: Duration,
+    ) -> Result<Response<Inflow>, SendError> {
         let mut wire = connect(&self.address, connect_limit).await?;
         match wire.send(request).await {
             Ok(response) => Ok(self.inflow(response, wire)),
-            Err(error) => Err(self.ended(error.into_error())),
+            Err(error) => Err(SendError::Ended(error.into_error())),
         }
     }
 
@@ -165,13 +186,6 @@ impl Pool {
             if young && idle.wire.poll_condition(cx) != Condition::Ended {
                 drop(self.idle.push(idle));
             }
-        }
-    }
-
-    fn ended(&self, error: hyper::Error) -> SendError {
-        SendError::Ended {
-            host: self.address.host.clone(),
-            error,
         }
     }
 }

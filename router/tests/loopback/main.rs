@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod bad_input;
+mod connections;
 mod fallback;
 mod lifecycle;
 mod pass_through;
