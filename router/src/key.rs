@@ -2,6 +2,7 @@
 //! the product's order otherwise. It is used for the hash and never shown.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use http::HeaderMap;
 use weir_table::KeySource;
@@ -10,7 +11,7 @@ use crate::body::{MAX_KEY_BYTES, Prompt};
 use crate::error::Failure;
 
 /// Where a key may come from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Keys<'a> {
     /// The body.
     pub(crate) prompt: &'a Prompt,
@@ -21,12 +22,33 @@ pub(crate) struct Keys<'a> {
 }
 
 /// A key, and the name of its source for the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Key<'a> {
     /// The text that is hashed.
     pub(crate) text: Cow<'a, str>,
     /// Such as `requesty.trace_id`.
     pub(crate) source: Cow<'static, str>,
+}
+
+impl fmt::Debug for Keys<'_> {
+    /// Never what a header says.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys")
+            .field("prompt", self.prompt)
+            .field("headers", &self.headers.len())
+            .field("request_id", &self.request_id)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Key<'_> {
+    /// Never the text.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("text", &self.text.len())
+            .field("source", &self.source)
+            .finish()
+    }
 }
 
 impl<'a> Keys<'a> {

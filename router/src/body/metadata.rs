@@ -2,6 +2,7 @@
 //! extra) is not looked at here.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 
 use super::scan::{Member, members};
@@ -12,12 +13,22 @@ use crate::error::Failure;
 pub(crate) const MAX_KEY_BYTES: usize = 1_024;
 
 /// What one such object says of its sender.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Metadata {
     /// `trace_id`, unless null, empty or absent.
     pub(crate) trace_id: Option<String>,
     /// `user_id`, likewise.
     pub(crate) user_id: Option<String>,
+}
+
+impl fmt::Debug for Metadata {
+    /// Never who the sender is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metadata")
+            .field("trace_id", &self.trace_id.as_ref().map(String::len))
+            .field("user_id", &self.user_id.as_ref().map(String::len))
+            .finish()
+    }
 }
 
 impl Metadata {
