@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
 use weir_table::{Backoff, Chain, FailureClass, Origin};
 
 use crate::error::Failure;
@@ -120,43 +121,72 @@ fn step(backoff: Backoff, retry: u8, jitter: f64) -> Duration {
 /// What an exhausted chain counts as.
 #[derive(Debug, Default)]
 pub(crate) struct Useful {
-    first_rung_caller: Option<Failure>,
-    soonest: Option<Failure>,
-    last: Option<Failure>,
+    first_rung_caller: Option<Noted>,
+    soonest: Option<Noted>,
+    last: Option<Noted>,
+}
+
+/// A failure, and when it came: its `retry_after` counts from then.
+#[derive(Debug, Clone)]
+struct Noted {
+    failure: Failure,
+    at: Instant,
+}
+
+impl Noted {
+    /// When it is worth asking again, if anyone said so and a clock can hold it.
+    fn recovery(&self) -> Option<Instant> {
+        self.at.checked_add(self.failure.retry_after?)
+    }
+
+    /// Unknown recoveries come after known ones.
+    fn is_sooner_than(&self, other: &Self) -> bool {
+        match (self.recovery(), other.recovery()) {
+            (Some(mine), Some(theirs)) => mine < theirs,
+            (mine, None) => mine.is_some(),
+            (None, Some(_)) => false,
+        }
+    }
+
+    fn is_of_provider(&self) -> bool {
+        self.failure.class.origin() == Origin::Provider
+    }
+
+    /// The failure as if it had come at `now`.
+    fn aged(self, now: Instant) -> Failure {
+        let age = now.saturating_duration_since(self.at);
+        let retry_after = self.failure.retry_after.map(|told| told.saturating_sub(age));
+        Failure {
+            retry_after,
+            ..self.failure
+        }
+    }
 }
 
 impl Useful {
-    /// Notes that `rung` failed.
-    pub(crate) fn note(&mut self, rung: usize, failure: &Failure) {
+    /// Notes that `rung` failed at `at`.
+    pub(crate) fn note(&mut self, rung: usize, failure: &Failure, at: Instant) {
+        let noted = Noted {
+            failure: failure.clone(),
+            at,
+        };
         if rung == 0 && failure.class.origin() == Origin::Caller {
-            self.first_rung_caller = Some(failure.clone());
+            self.first_rung_caller = Some(noted.clone());
         }
-        if failure.class == FailureClass::RateLimited && self.is_sooner(failure) {
-            self.soonest = Some(failure.clone());
+        let is_soonest = (self.soonest.as_ref()).is_none_or(|soonest| noted.is_sooner_than(soonest));
+        if failure.class == FailureClass::RateLimited && is_soonest {
+            self.soonest = Some(noted.clone());
         }
-        let better = failure.class.origin() == Origin::Provider;
-        if better
-            || self
-                .last
-                .as_ref()
-                .is_none_or(|last| last.class.origin() != Origin::Provider)
-        {
-            self.last = Some(failure.clone());
+        if noted.is_of_provider() || !self.last.as_ref().is_some_and(Noted::is_of_provider) {
+            self.last = Some(noted);
         }
     }
 
     /// A caller error of the first rung, else the rate limit with the soonest recovery, else the last
-    /// provider error, else the last error.
-    pub(crate) fn most(self) -> Option<Failure> {
-        self.first_rung_caller.or(self.soonest).or(self.last)
-    }
-
-    /// Unknown recoveries come after known ones.
-    fn is_sooner(&self, failure: &Failure) -> bool {
-        let known = |failure: &Failure| failure.retry_after.unwrap_or(Duration::MAX);
-        self.soonest
-            .as_ref()
-            .is_none_or(|soonest| known(failure) < known(soonest))
+    /// provider error, else the last error; its recovery counted from `now`.
+    pub(crate) fn most(self, now: Instant) -> Option<Failure> {
+        let most = self.first_rung_caller.or(self.soonest).or(self.last);
+        most.map(|noted| noted.aged(now))
     }
 }
 

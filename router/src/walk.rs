@@ -11,7 +11,7 @@ use weir_table::{Chain, FailureClass, Node, Split, SplitTarget};
 use crate::error::Failure;
 use crate::fallback::{Others, Reaction, Useful, is_refusal, is_silence, moves_on, reaction, wait};
 use crate::forward::Patience;
-use crate::key::Keys;
+use crate::key::{Key, Keys};
 use crate::state::{Below, Leaf, Place};
 
 /// No attempt and no wait begins with less than this left.
@@ -303,7 +303,7 @@ impl<'t> Walk<'t> {
         let in_time = self.is_in_time(now);
         let visit = self.chains.last_mut()?;
         if let Some(failure) = left.failure() {
-            visit.useful.note(visit.rung, failure);
+            visit.useful.note(visit.rung, failure, now);
         }
         if in_time && left.moves_on(visit.chain) {
             visit.advance()
@@ -318,7 +318,7 @@ impl<'t> Walk<'t> {
         let Some(visit) = self.chains.pop().filter(|visit| left.moves_on(visit.chain)) else {
             return left;
         };
-        match visit.useful.most() {
+        match visit.useful.most(now) {
             Some(failure) if failure.class == FailureClass::DeadlineExceeded => Left::Lapsed(failure),
             Some(failure) => Left::Failed(failure),
             None if in_time => Left::PassedOver,
@@ -354,11 +354,25 @@ impl<'t> Walk<'t> {
     /// The child of `split` that the request's key belongs to.
     fn choose(&mut self, split: &'t Split, place: Place<'t>) -> Result<Option<Place<'t>>, Failure> {
         let key = self.terms.keys.resolve(&split.key_from)?;
-        let chosen = split.select(key.text.as_bytes());
+        let chosen = child_of(split, place, &key);
         self.key_source.get_or_insert(key.source);
-        let is_chosen = |target: &SplitTarget| chosen.is_some_and(|chosen| std::ptr::eq(chosen, target));
-        let at = split.targets.iter().position(is_chosen);
-        Ok(at.and_then(|at| place.child(at, &split.targets[at].node)))
+        Ok(chosen)
+    }
+
+    /// Whether `holds` for a target that the request may reach at `place` or below: of a split, only the
+    /// child that its key belongs to.
+    fn may_reach(&self, place: Place<'t>, holds: &dyn Fn(&Leaf) -> bool) -> bool {
+        match place.node {
+            Node::Model(_) => matches!(place.below, Below::Leaf(leaf) if holds(leaf)),
+            Node::Split(split) => {
+                let key = self.terms.keys.resolve(&split.key_from).ok();
+                key.and_then(|key| child_of(split, place, &key))
+                    .is_some_and(|child| self.may_reach(child, holds))
+            }
+            Node::Chain(chain) => (chain.rungs.iter().enumerate())
+                .filter_map(|(at, rung)| place.child(at, &rung.node))
+                .any(|child| self.may_reach(child, holds)),
+        }
     }
 
     fn usable_at(&self, place: Place<'t>) -> Option<&'t Arc<Leaf>> {
@@ -386,7 +400,7 @@ impl<'t> Walk<'t> {
                 && !(is_silence(class) && self.leaf.is_some_and(|now| now.is_same_target(leaf)))
         };
         let remains = |visit: &Visit<'t>| {
-            moves_on(visit.chain, class) && visit.later().any(|place| place.any_leaf(&differs))
+            moves_on(visit.chain, class) && visit.later().any(|place| self.may_reach(place, &differs))
         };
         if self.chains.iter().any(remains) {
             Others::Remain
@@ -419,6 +433,14 @@ impl<'t> Walk<'t> {
     fn is_in_time(&self, now: Instant) -> bool {
         leaves_time(now, self.deadline())
     }
+}
+
+/// The child of `split`, which stands at `place`, that `key` belongs to.
+fn child_of<'t>(split: &'t Split, place: Place<'t>, key: &Key<'_>) -> Option<Place<'t>> {
+    let chosen = split.select(key.text.as_bytes())?;
+    let is_chosen = |target: &SplitTarget| std::ptr::eq(chosen, target);
+    let at = split.targets.iter().position(is_chosen)?;
+    place.child(at, &chosen.node)
 }
 
 /// Whether what begins at `at` has the least time that is worth it.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use weir_table::FailureClass as C;
 use weir_table::{Backoff, Chain, FailureClass};
 
@@ -120,11 +121,11 @@ fn a_policys_own_list_replaces_the_default() {
 }
 
 fn most(failures: &[(usize, FailureClass, Option<u64>)]) -> (FailureClass, Option<u64>) {
-    let mut useful = Useful::default();
+    let (mut useful, now) = (Useful::default(), Instant::now());
     for (rung, class, retry_after) in failures {
-        useful.note(*rung, &failed(*class, *retry_after));
+        useful.note(*rung, &failed(*class, *retry_after), now);
     }
-    let most = useful.most().unwrap();
+    let most = useful.most(now).unwrap();
     (
         most.class,
         most.retry_after
@@ -159,4 +160,24 @@ fn the_most_useful_error_is_told() {
         (C::Overloaded, None)
     );
     assert_eq!(most(&[(0, C::Unauthorized, None)]), (C::Unauthorized, None));
+}
+
+#[test]
+fn a_recovery_comes_nearer_while_later_rungs_are_asked() {
+    let begun = Instant::now();
+    let at = |millis| begun + Duration::from_millis(millis);
+    let told = |failures: &[(u64, u64)], now| {
+        let mut useful = Useful::default();
+        for (came, told) in failures {
+            useful.note(1, &failed(C::RateLimited, Some(*told)), at(*came));
+        }
+        useful.most(at(now)).unwrap().retry_after.unwrap().as_millis()
+    };
+    assert_eq!(told(&[(0, 9_000)], 2_000), 7_000);
+    assert_eq!(told(&[(0, 9_000)], 10_000), 0);
+    assert_eq!(
+        told(&[(0, 9_000), (5_000, 5_000)], 6_000),
+        3_000,
+        "the first recovers sooner"
+    );
 }

@@ -97,20 +97,6 @@ impl<'t> Place<'t> {
             Below::Leaf(_) => None,
         }
     }
-
-    /// Whether `holds` for any model here or below.
-    pub(crate) fn any_leaf(self, holds: &dyn Fn(&Leaf) -> bool) -> bool {
-        self.below.any_leaf(holds)
-    }
-}
-
-impl Below {
-    fn any_leaf(&self, holds: &dyn Fn(&Leaf) -> bool) -> bool {
-        match self {
-            Self::Leaf(leaf) => holds(leaf),
-            Self::Nodes(nodes) => nodes.iter().any(|below| below.any_leaf(holds)),
-        }
-    }
 }
 
 /// A model at the end of a way through a policy, or one that was called directly.

@@ -472,6 +472,53 @@ fn a_wait_that_no_clock_can_hold_does_not_fit() {
 }
 
 #[test]
+fn targets_that_the_key_does_not_lead_to_do_not_remain() {
+    let split = |second| split("s", vec![("a", 1.0, leaf("a")), ("b", 0.0, second)]);
+    let inner = |second| chain("i", vec![(split(second), 0)]);
+    for second in [leaf("b"), chain("j", vec![(leaf("b"), 0), (leaf("d"), 0)])] {
+        let root = chain("o", vec![(leaf("a"), 1), (inner(second), 0)]);
+        assert_eq!(
+            story(root, &[fails(C::FirstTokenTimeout)]),
+            "@0 a FirstTokenTimeout",
+        );
+    }
+    let root = chain("o", vec![(leaf("c"), 0), (inner(leaf("b")), 0)]);
+    assert_eq!(
+        story(root, &[fails(C::FirstTokenTimeout)]),
+        "@0 c! @0 a FirstTokenTimeout"
+    );
+}
+
+#[test]
+fn a_request_on_its_way_shows_nothing_of_its_caller() {
+    let prompt = Prompt::read(Bytes::from_static(
+        br#"{"model":"m","requesty":{"user_id":"canary"},"user":"canary"}"#,
+    ))
+    .unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert("authorization", "Bearer canary".parse().unwrap());
+    let keys = Keys {
+        prompt: &prompt,
+        headers: &headers,
+        request_id: "r",
+    };
+    let terms = Terms {
+        begun: Instant::now(),
+        patience: None,
+        silence: C::Timeout,
+        keys,
+    };
+    let shown = format!(
+        "{:?} {:?} {:?} {terms:?}",
+        Walk::new(terms),
+        prompt.requesty(),
+        keys.resolve(&[]).unwrap()
+    );
+    assert!(!shown.contains("canary"), "{shown}");
+    assert!(shown.contains("requesty.user_id"), "{shown}");
+}
+
+#[test]
 fn every_failure_ends_every_walk() {
     for class in C::ALL {
         let inner = chain("i", vec![(leaf("a"), 2), (window("b", 5), 1)]);

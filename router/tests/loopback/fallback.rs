@@ -162,7 +162,11 @@ async fn when_everything_fails_the_caller_is_told_not_to_retry() {
         "the most useful error"
     );
     assert_eq!(reply.header("x-should-retry"), Some("false"));
-    assert_eq!(reply.header("retry-after-ms"), Some("30000"));
+    let left: u64 = reply.header("retry-after-ms").unwrap().parse().unwrap();
+    assert!(
+        (10_000..=30_000).contains(&left),
+        "counted from the answer: {left}"
+    );
     assert_eq!(reply.header("x-weir-attempts"), Some("2"));
 }
 
