@@ -1,6 +1,7 @@
 //! A router from its sockets to its end: bound first, so that a process knows its ports before anything
 //! runs; then run until it is told to stop.
 
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,6 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,6 +26,9 @@ use crate::state::{Assembler, Tables};
 
 /// How often idle connections are looked at.
 const SWEEP: Duration = Duration::from_secs(10);
+
+/// How long the admin port's connections may take to end after the last request.
+const ADMIN_LINGER: Duration = Duration::from_secs(1);
 
 /// A router that has its sockets and serves nothing yet.
 #[derive(Debug)]
@@ -46,6 +52,9 @@ pub enum RunError {
     /// The system gives no thread.
     #[error("cannot start the thread that takes tables in: {0}")]
     Thread(io::Error),
+    /// Tables would never change again.
+    #[error("the thread that takes tables in panicked; restart the router, and report the panic in its log")]
+    Tables,
     /// The admin port's server failed.
     #[error("the admin port failed: {0}")]
     Admin(io::Error),
@@ -69,7 +78,7 @@ impl Router {
         self.admin.local_addr().unwrap_or(self.config.admin_listen)
     }
 
-    /// Serves what `updates` report until `shutdown` ends; then drains, and returns when the last request
+    /// Serves what `updates` report until `shutdown` ends, or tables can't be taken in any more; then drains, and returns when the last request
     /// has been answered or the drain timeout has passed.
     pub async fn run(self, updates: Updates, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
         let Self { config, data, admin } = self;
@@ -77,10 +86,7 @@ impl Router {
         let metrics = Arc::new(Metrics::new(&tables));
         let pools = Arc::new(Pools::default());
         let assembler = Assembler::new(tables.clone(), metrics.clone(), pools.clone());
-        thread::Builder::new()
-            .name("weir-tables".to_owned())
-            .spawn(move || assembler.run(updates))
-            .map_err(RunError::Thread)?;
+        let assembling = watched("weir-tables", move || assembler.run(updates)).map_err(RunError::Thread)?;
         let hub = Arc::new(Hub {
             tables,
             metrics,
@@ -89,7 +95,7 @@ impl Router {
             max_body_bytes: config.max_body_bytes,
         });
         let (connections, ended) = (TaskTracker::new(), CancellationToken::new());
-        let admin = tokio::spawn(admin::serve(
+        let mut admin = tokio::spawn(admin::serve(
             admin,
             hub.clone(),
             config.admin_token.clone(),
@@ -97,16 +103,41 @@ impl Router {
         ));
         let sweeping = tokio::spawn(sweep(pools));
         let accepting = tokio::spawn(serve(data, hub.clone(), connections.clone()));
-        shutdown.await;
-        drain(&config, &hub, &connections).await;
-        accepting.abort();
+        let outcome = tokio::select! {
+            () = shutdown => Ok(()),
+            () = panicked(assembling) => Err(RunError::Tables),
+        };
+        drain(&config, &hub, accepting, &connections).await;
         sweeping.abort();
         ended.cancel();
+        let served = timeout(ADMIN_LINGER, &mut admin).await;
+        admin.abort();
         log::flush();
-        match admin.await {
-            Ok(served) => served.map_err(RunError::Admin),
-            Err(error) => Err(RunError::Admin(io::Error::other(error))),
-        }
+        outcome.and(match served {
+            Ok(Ok(served)) => served.map_err(RunError::Admin),
+            Ok(Err(error)) => Err(RunError::Admin(io::Error::other(error))),
+            Err(_elapsed) => Ok(()),
+        })
+    }
+}
+
+/// Runs `work` on a thread called `name`. What comes back is told when it has ended well, and loses its
+/// sender when it has panicked.
+fn watched(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<oneshot::Receiver<()>> {
+    let (ended, watch) = oneshot::channel();
+    let work = move || {
+        work();
+        // Nobody may be left to be told.
+        let _gone = ended.send(());
+    };
+    thread::Builder::new().name(name.to_owned()).spawn(work)?;
+    Ok(watch)
+}
+
+/// Ends when the watched thread panics, else never.
+async fn panicked(watch: oneshot::Receiver<()>) {
+    if watch.await.is_ok() {
+        pending::<()>().await;
     }
 }
 
@@ -120,13 +151,18 @@ async fn sweep(pools: Arc<Pools>) {
 }
 
 /// Stops being ready, then stops accepting, then waits for what runs.
-async fn drain(config: &Config, hub: &Hub, connections: &TaskTracker) {
+async fn drain(config: &Config, hub: &Hub, accepting: JoinHandle<()>, connections: &TaskTracker) {
     tracing::info!(delay = ?config.drain_delay, timeout = ?config.drain_timeout, "draining");
     hub.drain.announce();
     sleep(config.drain_delay).await;
     hub.drain.close();
     connections.close();
-    if timeout(config.drain_timeout, connections.wait()).await.is_err() {
+    let answered = async {
+        // First the one task that begins others: what it has just accepted is waited for, too.
+        let _ended = accepting.await;
+        connections.wait().await;
+    };
+    if timeout(config.drain_timeout, answered).await.is_err() {
         tracing::warn!(
             connections = connections.len(),
             "the drain timeout passed; what still runs is cut off"
@@ -138,4 +174,25 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
     TcpListener::bind(address)
         .await
         .map_err(|error| RunError::Bind { address, error })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::{panicked, watched};
+
+    #[tokio::test]
+    async fn a_thread_that_panics_is_noticed() {
+        panicked(watched("t", || panic!("on purpose")).unwrap()).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_thread_that_ends_well_is_no_reason_to_stop() {
+        let watch = watched("t", || ()).unwrap();
+        let noticed = timeout(Duration::from_secs(1), panicked(watch)).await;
+        assert!(noticed.is_err());
+    }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use weir_router::AdminToken;
 use weir_table::{Scope, Table};
@@ -214,4 +215,24 @@ async fn a_request_that_never_ends_is_cut_at_the_drain_timeout() {
     until("the provider was asked", || async { !upstream.seen().is_empty() }).await;
     rig.stop();
     rig.ended.await.unwrap();
+}
+
+#[tokio::test]
+async fn half_a_request_on_the_admin_port_does_not_hold_the_end() {
+    let upstream = Upstream::start(vec![chat("x")]).await;
+    let mut rig = Rig::configured(all_to(&upstream, "a"), |config| {
+        config.drain_delay = Duration::from_millis(50);
+    })
+    .await;
+    let mut half = TcpStream::connect(rig.admin).await.unwrap();
+    half.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\nGET /li")
+        .await
+        .unwrap();
+    let mut read = [0; 1024];
+    assert!(half.read(&mut read).await.unwrap() > 0);
+    rig.stop();
+    tokio::time::timeout(Duration::from_secs(10), rig.ended)
+        .await
+        .expect("an end in time")
+        .unwrap();
 }
