@@ -47,7 +47,7 @@ async fn routed(
     request: Request<Incoming>,
     id: &HeaderValue,
 ) -> Response<Outgoing> {
-    let mut record = Record::begin(&hub.metrics, id.clone(), operation.path());
+    let record = Record::begin(&hub.metrics, id.clone(), operation.path());
     let (head, body) = request.into_parts();
     let found = async {
         let bytes = request::read(&head.headers, body, hub.max_body_bytes).await?;
@@ -67,65 +67,88 @@ async fn routed(
             };
             run(&route, order, record, id).await
         }
-        Err(failure) => {
-            let mut response = respond::error(&failure, Again::AsUsual);
-            respond::sign(&mut response, id.clone(), Trail::default());
-            record.responds(response.status());
-            record.failed(failure.class);
-            response
-        }
+        Err(failure) => give_up(&failure, Again::AsUsual, record, id, Trail::default()),
     }
 }
 
 /// Asks targets until one answers or the walk is over.
 async fn run(route: &Route, order: Order<'_>, mut record: Record, id: &HeaderValue) -> Response<Outgoing> {
     let mut walk = Walk::new(terms(order, record.begun(), id));
-    let mut step = match route {
+    let mut step = begin(&mut walk, route, &mut record);
+    let mut last: Option<&Arc<Leaf>> = None;
+    loop {
+        let next = match step {
+            Step::Over(failure) => {
+                let trail = trail(route, last, &record);
+                return give_up(&failure, again(&walk), record, id, trail);
+            }
+            Step::Try(next) => next,
+        };
+        last = Some(next.leaf);
+        match ask(next, order, &mut record).await {
+            Ok(accepted) => {
+                let trail = trail(route, last, &record);
+                return hand_over(accepted, record, id, trail);
+            }
+            Err(failure) => step = go_on(&mut walk, failure, &record),
+        }
+    }
+}
+
+fn begin<'t>(walk: &mut Walk<'t>, route: &'t Route, record: &mut Record) -> Step<'t> {
+    let step = match route {
         Route::Policy(tree) => walk.begin(tree.root()),
         Route::Direct(leaf, _) => walk.direct(leaf),
     };
     if let Some(source) = walk.take_key_source() {
         record.keyed_by(source);
     }
-    let mut last: Option<&Arc<Leaf>> = None;
-    loop {
-        match step {
-            Step::Over(failure) => {
-                let again = if walk.went_through_chain() {
-                    Again::No
-                } else {
-                    Again::AsUsual
-                };
-                let mut response = respond::error(&failure, again);
-                respond::sign(&mut response, id.clone(), trail(route, last, &record));
-                record.responds(response.status());
-                record.failed(failure.class);
-                return response;
-            }
-            Step::Try(next) => {
-                last = Some(next.leaf);
-                match ask(next, order, &mut record).await {
-                    Ok(accepted) => {
-                        let mut response = respond::answer(accepted);
-                        respond::sign(&mut response, id.clone(), trail(route, last, &record));
-                        record.responds(response.status());
-                        response.body_mut().observe(record);
-                        return response;
-                    }
-                    Err(failure) => {
-                        record.attempt_failed(failure.class);
-                        step = walk.failed(
-                            failure,
-                            Moment {
-                                now: Instant::now(),
-                                jitter: rand::random(),
-                            },
-                        );
-                    }
-                }
-            }
-        }
+    step
+}
+
+fn go_on<'t>(walk: &mut Walk<'t>, failure: Failure, record: &Record) -> Step<'t> {
+    record.attempt_failed(failure.class);
+    let moment = Moment {
+        now: Instant::now(),
+        jitter: rand::random(),
+    };
+    walk.failed(failure, moment)
+}
+
+/// Whether the caller's own retry could do more than the walk did.
+fn again(walk: &Walk<'_>) -> Again {
+    if walk.went_through_chain() {
+        Again::No
+    } else {
+        Again::AsUsual
     }
+}
+
+fn give_up(
+    failure: &Failure,
+    again: Again,
+    mut record: Record,
+    id: &HeaderValue,
+    trail: Trail<'_>,
+) -> Response<Outgoing> {
+    let mut response = respond::error(failure, again);
+    respond::sign(&mut response, id.clone(), trail);
+    record.responds(response.status());
+    record.failed(failure.class);
+    response
+}
+
+fn hand_over(
+    accepted: Accepted,
+    mut record: Record,
+    id: &HeaderValue,
+    trail: Trail<'_>,
+) -> Response<Outgoing> {
+    let mut response = respond::answer(accepted);
+    respond::sign(&mut response, id.clone(), trail);
+    record.responds(response.status());
+    response.body_mut().observe(record);
+    response
 }
 
 async fn ask(next: Try<'_>, order: Order<'_>, record: &mut Record) -> Result<Accepted, Failure> {
