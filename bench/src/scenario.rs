@@ -31,14 +31,15 @@ pub(crate) enum Name {
 }
 
 impl Name {
-    /// What is measured where nobody says.
+    /// What is measured where nobody says. Memory comes first, because processes keep what a load made them
+    /// take.
     pub(crate) const USUAL: [Self; 6] = [
+        Self::Memory,
         Self::Sat,
         Self::Big,
         Self::Sse,
         Self::Burst,
         Self::C8,
-        Self::Memory,
     ];
 }
 
