@@ -2,7 +2,7 @@
 //!
 //! Total: an object that makes no sense becomes a value that says so.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -11,12 +11,9 @@ use kube::core::DeserializeGuard;
 use kube::core::object::{HasSpec, HasStatus};
 use weir_policy::api::{PolicyStatus, ProviderStatus};
 use weir_policy::object::{ObjectKind, ObjectRef};
-use weir_policy::snapshot::{Object, SecretFacts};
+use weir_policy::snapshot::{ALLOWED_HOSTS, Object, SecretFacts};
 
 use crate::secret::SecretBytes;
-
-/// Binds a Secret's values to hosts: their names, separated by commas.
-pub const ALLOWED_HOSTS: &str = "weir.dev/allowed-hosts";
 
 /// The longest value that counts as a credential, in bytes: no header takes more, and all values of a shard
 /// share one Secret.
@@ -153,7 +150,9 @@ pub fn secret(secret: Secret) -> ObservedSecret {
         .filter(|(_, value)| (1..=MAX_VALUE).contains(&value.len()))
         .collect();
     let annotations = secret.metadata.annotations.unwrap_or_default();
-    let allowed_hosts = annotations.get(ALLOWED_HOSTS).map(|text| hosts(text));
+    let allowed_hosts = annotations
+        .get(ALLOWED_HOSTS)
+        .map(|text| SecretFacts::parse_hosts(text));
     let facts = SecretFacts {
         keys: values.keys().cloned().collect(),
         allowed_hosts,
@@ -167,14 +166,6 @@ pub fn secret_id(meta: &ObjectMeta) -> SecretId {
         namespace: meta.namespace.clone().unwrap_or_default(),
         name: meta.name.clone().unwrap_or_default(),
     }
-}
-
-fn hosts(text: &str) -> BTreeSet<String> {
-    let trimmed = text.split(',').map(str::trim);
-    trimmed
-        .filter(|host| !host.is_empty())
-        .map(str::to_ascii_lowercase)
-        .collect()
 }
 
 #[cfg(test)]

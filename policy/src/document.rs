@@ -19,13 +19,10 @@ use crate::api::{
     ClusterProviderSpec, FallbackPolicySpec, GROUP, LoadBalancingPolicySpec, ProviderSpec, VERSION,
 };
 use crate::object::{ObjectKind, ObjectRef};
-use crate::snapshot::{Object, SecretFacts, Snapshot};
+use crate::snapshot::{ALLOWED_HOSTS, Object, SecretFacts, Snapshot};
 
 /// The namespace of a document that names none.
 pub const DEFAULT_NAMESPACE: &str = "default";
-
-/// The annotation that binds a Secret to hosts.
-pub const ALLOWED_HOSTS: &str = "weir.dev/allowed-hosts";
 
 /// One text to read.
 #[derive(Debug, Clone, Copy)]

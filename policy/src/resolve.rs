@@ -332,8 +332,5 @@ fn proven<S>(
     name: &str,
     prove: impl Fn(&str, &S) -> Result<ProvenProvider, Vec<Problem>>,
 ) -> Result<ProvenProvider, Vec<Problem>> {
-    match &object.spec {
-        Ok(spec) => prove(name, spec),
-        Err(why) => Err(vec![Problem::new("spec", Cause::Undecodable, why.clone())]),
-    }
+    object.decoded().and_then(|spec| prove(name, spec))
 }

@@ -7,6 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::api::{ClusterProviderSpec, FallbackPolicySpec, LoadBalancingPolicySpec, ProviderSpec};
+use crate::problem::{Cause, Problem};
+
+/// The annotation that binds a Secret to hosts.
+pub const ALLOWED_HOSTS: &str = "weir.dev/allowed-hosts";
 
 /// All objects of a cluster that Weir reads.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -59,6 +63,14 @@ pub struct Object<S> {
     pub spec: Result<S, String>,
 }
 
+impl<S> Object<S> {
+    /// The spec, or the problem that it could not be decoded.
+    pub(crate) fn decoded(&self) -> Result<&S, Vec<Problem>> {
+        let undecodable = |why: &String| vec![Problem::new("spec", Cause::Undecodable, why.clone())];
+        self.spec.as_ref().map_err(undecodable)
+    }
+}
+
 /// What the compiler may know of a Secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SecretFacts {
@@ -96,12 +108,12 @@ pub enum Follow {
 }
 
 impl SecretFacts {
-    /// The hosts in the text of an annotation: names with commas between.
+    /// The hosts in the text of the annotation [`ALLOWED_HOSTS`]: names with commas between, in lower case.
     pub fn parse_hosts(text: &str) -> BTreeSet<String> {
         text.split(',')
             .map(str::trim)
             .filter(|host| !host.is_empty())
-            .map(ToOwned::to_owned)
+            .map(str::to_ascii_lowercase)
             .collect()
     }
 }

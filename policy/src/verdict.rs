@@ -37,13 +37,6 @@ pub struct Verdict {
     pub policy: Option<PolicyOutcome>,
 }
 
-impl Verdict {
-    /// Whether nothing is wrong with it.
-    pub fn is_clean(&self) -> bool {
-        self.problems.is_empty()
-    }
-}
-
 /// What a policy came to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PolicyOutcome {

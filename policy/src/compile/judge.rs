@@ -60,8 +60,7 @@ impl Claim {
         source: &Object<S>,
         prove: impl Fn(&S) -> Result<ProvenPolicy, Vec<Problem>>,
     ) -> Self {
-        let undecodable = |why: &String| vec![Problem::new("spec", Cause::Undecodable, why.clone())];
-        let proven = source.spec.as_ref().map_err(undecodable).and_then(prove);
+        let proven = source.decoded().and_then(prove);
         let proven = proven.and_then(|proven| named(&object.name).map(|()| proven));
         Self {
             object,

@@ -201,7 +201,7 @@ pub(super) fn check_key(
 
 /// Whether a Secret bound to `allowed` may be sent to the provider: the host, with any region filled in.
 pub(super) fn allows(allowed: &BTreeSet<String>, proven: &ProvenProvider) -> bool {
-    allowed.contains(proven.base_url.host())
+    allowed.contains(&proven.base_url.host().to_ascii_lowercase())
 }
 
 fn host_message(namespace: &str, name: &str, proven: &ProvenProvider) -> String {
