@@ -1,0 +1,1 @@
+//! Embeddings: `OpenAI`'s as callers write them, and how other targets take and give them.
