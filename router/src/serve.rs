@@ -1,6 +1,7 @@
 //! The data port: hyper itself, one task per connection and none per request. It reads a request, asks the
 //! route, walks it, and writes the answer.
 
+mod discard;
 mod drain;
 mod exchange;
 mod listener;

@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 use tokio::time::{Instant, sleep_until};
 use weir_table::FailureClass;
 
+use super::discard::discard;
 use super::respond::{self, Again, Trail};
 use super::{Hub, models, request};
 use crate::body::Prompt;
@@ -24,17 +26,19 @@ use crate::walk::{Moment, Step, Terms, Try, Walk};
 
 /// Answers one request.
 pub(super) async fn answer(hub: &Arc<Hub>, request: Request<Incoming>) -> Response<Outgoing> {
-    let path = models::decoded(request.uri().path());
-    let operation = match (request.method(), path.as_deref()) {
+    let (head, mut body) = request.into_parts();
+    let path = models::decoded(head.uri.path());
+    let operation = match (&head.method, path.as_deref()) {
         (&Method::POST, Some("/v1/chat/completions")) => Some(Operation::ChatCompletions),
         (&Method::POST, Some("/v1/embeddings")) => Some(Operation::Embeddings),
         _ => None,
     };
     let id = request_id();
     let mut response = match operation {
-        Some(operation) => routed(hub, operation, request, &id).await,
-        None => models::answer(hub, request.method(), path.as_deref(), id),
+        Some(operation) => routed(hub, operation, &head, &mut body, &id).await,
+        None => models::answer(hub, &head.method, path.as_deref(), id),
     };
+    discard(&head.headers, body);
     if hub.drain.is_announced() {
         respond::close(&mut response);
     }
@@ -44,11 +48,11 @@ pub(super) async fn answer(hub: &Arc<Hub>, request: Request<Incoming>) -> Respon
 async fn routed(
     hub: &Arc<Hub>,
     operation: Operation,
-    request: Request<Incoming>,
+    head: &Parts,
+    body: &mut Incoming,
     id: &HeaderValue,
 ) -> Response<Outgoing> {
     let record = Record::begin(&hub.metrics, id.clone(), operation.path());
-    let (head, body) = request.into_parts();
     let found = async {
         let bytes = request::read(&head.headers, body, hub.max_body_bytes).await?;
         let prompt = Prompt::read(bytes)?;

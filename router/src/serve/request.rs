@@ -20,7 +20,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 const FIRST: u64 = 1024 * 1024;
 
 /// The whole body, of at most `limit` bytes.
-pub(super) async fn read(headers: &HeaderMap, mut body: Incoming, limit: usize) -> Result<Bytes, Failure> {
+pub(super) async fn read(headers: &HeaderMap, body: &mut Incoming, limit: usize) -> Result<Bytes, Failure> {
     if headers
         .get(CONTENT_ENCODING)
         .is_some_and(|encoding| encoding != "identity")
@@ -34,13 +34,13 @@ pub(super) async fn read(headers: &HeaderMap, mut body: Incoming, limit: usize) 
     if hint > limit as u64 {
         return Err(too_large(limit));
     }
-    let first = next(&mut body).await?.unwrap_or_default();
+    let first = next(body).await?.unwrap_or_default();
     if body.is_end_stream() {
         return fits(first, limit);
     }
     let mut whole = BytesMut::with_capacity(usize::try_from(hint.min(FIRST)).unwrap_or_default());
     whole.extend_from_slice(&first);
-    while let Some(piece) = next(&mut body).await? {
+    while let Some(piece) = next(body).await? {
         if whole.len() + piece.len() > limit {
             return Err(too_large(limit));
         }

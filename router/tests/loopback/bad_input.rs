@@ -1,6 +1,7 @@
 //! What callers get for requests that can't be served: the class, the status, a message that says what to
 //! do. Nothing of it reaches a provider.
 
+use tokio::io::AsyncReadExt as _;
 use weir_table::{ModelKind, Table};
 
 use crate::rig::{Reply, Rig};
@@ -73,6 +74,18 @@ async fn a_missing_model_says_what_to_name() {
         told(&refused(r#"{"messages":[]}"#).await, "policy/<name>"),
         "400 InvalidRequest"
     );
+}
+
+#[tokio::test]
+async fn a_caller_that_sends_all_of_a_body_that_is_too_large_still_reads_the_answer() {
+    let upstream = Upstream::start(Vec::new()).await;
+    let rig = Rig::with(policies(&upstream)).await;
+    // More than the system's buffers hold, so that the caller is still writing when it is answered.
+    let body = "x".repeat(64 * 1024 * 1024);
+    let mut stream = rig.open(&body).await;
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
 }
 
 #[tokio::test]
