@@ -1,4 +1,4 @@
-//! Which failure an answer of the `OpenAI` dialect is: from its status, its error object and its headers.
+//! Which failure an answer is: from its status, its error object and its headers, as its dialect means them.
 //! Pure. What a provider writes is passed on only where it is about the request, never where it is about
 //! the credential or the provider itself, and never more than a little of it.
 
@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
-use weir_table::{FailureClass, Origin};
+use weir_dialect::Fault;
+use weir_table::{Dialect, FailureClass, Origin};
 
 use crate::error::{Detail, Failure};
 
@@ -72,7 +73,13 @@ impl Said {
 }
 
 /// The failure that an answer other than 2xx is.
-pub(crate) fn answer(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> Failure {
+pub(crate) fn answer(
+    _dialect: Dialect,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: SystemTime,
+) -> Failure {
     let said = Said::read(body);
     let class = of_status(status.as_u16(), &said);
     let mut failure = explain(class, &format!("answered {}", status.as_u16()), said);
@@ -80,9 +87,34 @@ pub(crate) fn answer(status: StatusCode, headers: &HeaderMap, body: &[u8], now: 
     failure
 }
 
-/// The failure that an error inside a 2xx is.
-pub(crate) fn in_band(error: &[u8]) -> Failure {
-    let said = Said::read(error);
+/// The failure that an error inside a 2xx is. `error` is the error object, or what is there instead of one.
+pub(crate) fn in_band(dialect: Dialect, error: &[u8]) -> Failure {
+    inside(dialect, Said::read(error))
+}
+
+/// The failure that an error inside a 2xx is, once the dialect's reader has taken it apart.
+#[expect(dead_code, reason = "called where answers are translated")]
+pub(crate) fn fault(dialect: Dialect, fault: Fault) -> Failure {
+    let Fault {
+        status,
+        kind,
+        code,
+        message,
+        retry_after,
+    } = fault;
+    let said = Said {
+        message: Some(message),
+        kind: Some(Value::from(kind)),
+        param: None,
+        code: Some(status.map_or_else(|| Value::from(code), Value::from)),
+    };
+    Failure {
+        retry_after: retry_after.map(|wait| wait.min(LONGEST_WAIT)),
+        ..inside(dialect, said)
+    }
+}
+
+fn inside(_dialect: Dialect, said: Said) -> Failure {
     let status = said
         .code
         .as_ref()

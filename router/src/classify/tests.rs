@@ -3,14 +3,15 @@
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, StatusCode};
-use weir_table::FailureClass;
 use weir_table::FailureClass as C;
+use weir_table::{Dialect, FailureClass};
 
 use super::{answer, in_band};
 use crate::error::Failure;
 
 fn of(status: u16, body: &str) -> Failure {
     answer(
+        Dialect::OpenAI,
         StatusCode::from_u16(status).unwrap(),
         &HeaderMap::new(),
         body.as_bytes(),
@@ -107,7 +108,7 @@ fn errors_inside_an_answer_have_classes_too() {
         (r#"{"code":503}"#, C::Overloaded),
     ];
     for (error, class) in cases {
-        assert_eq!(in_band(error.as_bytes()).class, class, "{error}");
+        assert_eq!(in_band(Dialect::OpenAI, error.as_bytes()).class, class, "{error}");
     }
 }
 
@@ -131,7 +132,7 @@ fn what_a_provider_writes_of_itself_is_withheld() {
         assert_eq!(failure.message, format!("the provider answered {status}"));
         assert!(!String::from_utf8_lossy(&failure.body()).contains("-1"));
     }
-    let failure = in_band(said.as_bytes());
+    let failure = in_band(Dialect::OpenAI, said.as_bytes());
     assert_eq!(failure.message, "the provider sent an error inside its answer");
 }
 
@@ -176,7 +177,14 @@ fn a_recovery_is_known_in_every_way_of_saying_it() {
         let headers = headers
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)));
-        answer(StatusCode::TOO_MANY_REQUESTS, &headers.collect(), b"", now).retry_after
+        answer(
+            Dialect::OpenAI,
+            StatusCode::TOO_MANY_REQUESTS,
+            &headers.collect(),
+            b"",
+            now,
+        )
+        .retry_after
     };
     assert_eq!(wait(&[("retry-after", "2")]), Some(Duration::from_secs(2)));
     assert_eq!(wait(&[("retry-after", "0.5")]), Some(Duration::from_millis(500)));

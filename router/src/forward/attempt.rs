@@ -65,7 +65,13 @@ pub(crate) async fn attempt(
     };
     let request = request(leaf, endpoint, order);
     if order.prompt.stream() && order.operation == Operation::ChatCompletions {
-        streamed(endpoint, request, bounds, Progress::new(order.prompt.choices())).await
+        streamed(
+            endpoint,
+            request,
+            bounds,
+            Progress::new(endpoint.dialect, order.prompt.choices()),
+        )
+        .await
     } else {
         whole(endpoint, request, bounds, order.operation).await
     }

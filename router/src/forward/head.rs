@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response};
 use tokio::time::{Instant, timeout_at};
-use weir_table::FailureClass;
+use weir_table::{Dialect, FailureClass};
 
 use super::bounds::Bounds;
 use super::pool::{Inflow, SendError};
@@ -36,7 +36,7 @@ pub(super) async fn head(
         .await
         .map_err(|error| not_sent(&error))?;
     if !response.status().is_success() {
-        return Err(refused(response, bounds).await);
+        return Err(refused(endpoint.dialect, response, bounds).await);
     }
     let found = response
         .headers()
@@ -46,7 +46,7 @@ pub(super) async fn head(
     if wanted.is(found) {
         Ok(response)
     } else {
-        Err(mistyped(response, wanted, bounds).await)
+        Err(mistyped(endpoint.dialect, response, wanted, bounds).await)
     }
 }
 
@@ -84,19 +84,19 @@ fn not_sent(error: &SendError) -> Failure {
 }
 
 /// The failure that an error answer is.
-async fn refused(response: Response<Inflow>, bounds: &Bounds) -> Failure {
+async fn refused(dialect: Dialect, response: Response<Inflow>, bounds: &Bounds) -> Failure {
     let (head, body) = response.into_parts();
     let said = said(body, bounds).await;
-    classify::answer(head.status, &head.headers, &said, SystemTime::now())
+    classify::answer(dialect, head.status, &head.headers, &said, SystemTime::now())
 }
 
 /// The failure that an answer of another type is. Some providers answer with an error as a document, and a
 /// 200, where a stream was asked for.
-async fn mistyped(response: Response<Inflow>, wanted: Wanted, bounds: &Bounds) -> Failure {
+async fn mistyped(dialect: Dialect, response: Response<Inflow>, wanted: Wanted, bounds: &Bounds) -> Failure {
     if wanted == Wanted::Events {
         let said = said(response.into_body(), bounds).await;
         if let Some(error) = Reply::read(&said).and_then(|reply| reply.error()) {
-            return classify::in_band(error);
+            return classify::in_band(dialect, error);
         }
     }
     let text = format!(

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use bytes::{Bytes, BytesMut};
 use memchr::memmem::{self, Finder};
 use serde::de::IgnoredAny;
+use weir_table::Dialect;
 
 use super::reply::{Finish, Mentions, Reply};
 use crate::classify;
@@ -148,15 +149,17 @@ pub(crate) enum Meaning {
 /// How far a chat completion's stream has come.
 #[derive(Debug)]
 pub(crate) struct Progress {
+    dialect: Dialect,
     choices: u64,
     seen: BTreeSet<u64>,
     finished: BTreeSet<u64>,
 }
 
 impl Progress {
-    /// A stream that is to have `choices` choices.
-    pub(crate) fn new(choices: u64) -> Self {
+    /// A stream of `dialect` that is to have `choices` choices.
+    pub(crate) fn new(dialect: Dialect, choices: u64) -> Self {
         Self {
+            dialect,
             choices,
             seen: BTreeSet::new(),
             finished: BTreeSet::new(),
@@ -173,7 +176,7 @@ impl Progress {
         match payload(event) {
             Payload::Nothing => Meaning::Passes,
             Payload::Done => Meaning::Done,
-            Payload::Error(data) => failed(&data),
+            Payload::Error(data) => self.failed(&data),
             Payload::Data(data) => self.weigh(&data),
         }
     }
@@ -183,7 +186,7 @@ impl Progress {
             return Meaning::Malformed;
         };
         if let Some(error) = reply.error() {
-            return failed(error);
+            return self.failed(error);
         }
         self.note(&reply);
         let answers = |finish: Finish| matches!(finish, Finish::Length | Finish::ContentFilter);
@@ -200,7 +203,7 @@ impl Progress {
         let data = match payload(event) {
             Payload::Nothing => return Meaning::Passes,
             Payload::Done => return Meaning::Done,
-            Payload::Error(data) => return failed(&data),
+            Payload::Error(data) => return self.failed(&data),
             Payload::Data(data) => data,
         };
         if is_set(&data, &FINISH) || is_set(&data, &ERROR) {
@@ -224,14 +227,14 @@ impl Progress {
         }
     }
 
+    fn failed(&self, error: &[u8]) -> Meaning {
+        Meaning::Failed(Box::new(classify::in_band(self.dialect, error)))
+    }
+
     fn note(&mut self, reply: &Reply<'_>) {
         self.seen.extend(reply.indices());
         self.finished.extend(reply.finishes().map(|(index, _)| index));
     }
-}
-
-fn failed(error: &[u8]) -> Meaning {
-    Meaning::Failed(Box::new(classify::in_band(error)))
 }
 
 /// Whether the name that `finder` looks for stands before a value other than null. Inside a JSON string

@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 use http::Request;
-use weir_table::FailureClass;
+use weir_table::{Dialect, FailureClass};
 
 use super::answer::{Outgoing, Rest};
 use super::attempt::Accepted;
@@ -64,7 +64,7 @@ pub(super) async fn whole(
         let (read, collected) = beginning(&mut body).await?;
         let body = match collected {
             Collected::Everything => {
-                prove(operation, &read)?;
+                prove(endpoint.dialect, operation, &read)?;
                 body.give_back();
                 Outgoing::whole(read)
             }
@@ -111,11 +111,11 @@ fn malformed(text: &'static str) -> Failure {
 }
 
 /// Proves that `answer` is one.
-fn prove(operation: Operation, answer: &[u8]) -> Result<(), Failure> {
+fn prove(dialect: Dialect, operation: Operation, answer: &[u8]) -> Result<(), Failure> {
     let reply = Reply::read(answer)
         .ok_or_else(|| malformed("the provider's answer is not JSON of the right shape"))?;
     if let Some(error) = reply.error() {
-        return Err(classify::in_band(error));
+        return Err(classify::in_band(dialect, error));
     }
     match operation {
         Operation::ChatCompletions if !reply.is_answer() => {

@@ -224,6 +224,7 @@ impl Workshop<'_> {
             .get(&url, provider.ca_bundle.as_deref(), provider.connections)
             .map_err(|error| unavailable(format!("provider {name}: {error}")))?;
         Ok(Endpoint {
+            dialect: provider.dialect,
             host: header(url.authority()),
             authorization: self.authorization(name, credential)?,
             credential: credential.clone(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Uri};
 use prometheus_client::metrics::counter::Counter;
-use weir_table::{Credential, Digest, ModelKind, Node, Timeouts};
+use weir_table::{Credential, Dialect, Digest, ModelKind, Node, Timeouts};
 
 use crate::error::Failure;
 use crate::forward::Pool;
@@ -160,6 +160,8 @@ pub(crate) enum Reach {
 /// A provider in one region with one credential.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
+    /// What it speaks.
+    pub(crate) dialect: Dialect,
     /// Its connections.
     pub(crate) pool: Arc<Pool>,
     /// The `host` header.

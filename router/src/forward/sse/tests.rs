@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
-use weir_table::FailureClass;
+use weir_table::{Dialect, FailureClass};
 
 use super::{Events, Meaning, Progress, TooLarge, events};
 
@@ -11,7 +11,7 @@ fn chunk(delta: &str, finish: &str) -> String {
 }
 
 fn open(event: &str) -> Meaning {
-    Progress::new(1).open(event.as_bytes())
+    Progress::new(Dialect::OpenAI, 1).open(event.as_bytes())
 }
 
 proptest! {
@@ -90,7 +90,10 @@ fn an_error_inside_a_stream_is_one() {
         "data: {\"error\":{\"message\":\"x\",\"code\":\"insufficient_quota\"}}\n\n",
         "data: {\"id\":\"1\",\"error\":{\"message\":\"x\",\"type\":\"insufficient_quota\"}}\n\n",
     ] {
-        for meaning in [open(event), Progress::new(1).pass(event.as_bytes())] {
+        for meaning in [
+            open(event),
+            Progress::new(Dialect::OpenAI, 1).pass(event.as_bytes()),
+        ] {
             let Meaning::Failed(failure) = meaning else {
                 panic!("{event}: {meaning:?}")
             };
@@ -98,7 +101,7 @@ fn an_error_inside_a_stream_is_one() {
         }
     }
     let vllm = "data: {\"object\":\"error\",\"message\":\"too busy\",\"code\":503}\n\n";
-    let Meaning::Failed(failure) = Progress::new(1).pass(vllm.as_bytes()) else {
+    let Meaning::Failed(failure) = Progress::new(Dialect::OpenAI, 1).pass(vllm.as_bytes()) else {
         panic!("not seen")
     };
     assert_eq!(failure.class, FailureClass::Overloaded);
@@ -107,14 +110,14 @@ fn an_error_inside_a_stream_is_one() {
 #[test]
 fn a_text_about_errors_is_none() {
     let event = chunk(r#"{"content":"\"error\":1 \"finish_reason\":\"stop\""}"#, "null");
-    let mut progress = Progress::new(1);
+    let mut progress = Progress::new(Dialect::OpenAI, 1);
     assert_eq!(progress.pass(event.as_bytes()), Meaning::Passes);
     assert!(!progress.all_finished());
 }
 
 #[test]
 fn a_stream_is_finished_when_every_choice_is() {
-    let mut progress = Progress::new(2);
+    let mut progress = Progress::new(Dialect::OpenAI, 2);
     let end =
         |index: u32| format!("data: {{\"choices\":[{{\"index\":{index},\"finish_reason\": \"stop\"}}]}}\n\n");
     assert_eq!(progress.pass(end(0).as_bytes()), Meaning::Passes);
@@ -126,7 +129,7 @@ fn a_stream_is_finished_when_every_choice_is() {
 
 #[test]
 fn an_empty_finish_reason_is_none() {
-    let mut progress = Progress::new(1);
+    let mut progress = Progress::new(Dialect::OpenAI, 1);
     let unfinished = chunk(r#"{"content":"half"}"#, "\"\"");
     assert_eq!(progress.open(unfinished.as_bytes()), Meaning::Commits);
     assert_eq!(progress.pass(unfinished.as_bytes()), Meaning::Passes);
@@ -135,7 +138,7 @@ fn an_empty_finish_reason_is_none() {
 
 #[test]
 fn every_choice_that_was_seen_has_to_finish_however_many_were_asked_for() {
-    let mut progress = Progress::new(1);
+    let mut progress = Progress::new(Dialect::OpenAI, 1);
     let said = |index: u32| {
         format!("data: {{\"choices\":[{{\"index\":{index},\"delta\":{{\"content\":\"a\"}}}}]}}\n\n")
     };
@@ -163,7 +166,10 @@ fn a_chunk_may_hold_a_message_beside_its_delta() {
 fn data_in_several_lines_is_one_document() {
     let event = "data: {\"choices\":[{\"index\":0,\r\ndata: \"delta\":{\"content\":\"a\"}}]}\r\n\r\n";
     assert_eq!(open(event), Meaning::Commits);
-    assert_eq!(Progress::new(1).pass(event.as_bytes()), Meaning::Passes);
+    assert_eq!(
+        Progress::new(Dialect::OpenAI, 1).pass(event.as_bytes()),
+        Meaning::Passes
+    );
 }
 
 #[test]
@@ -173,7 +179,10 @@ fn an_event_named_error_is_one() {
         r#"{"error":{"type":"overloaded_error"}}"#,
     ] {
         let event = format!("event: error\ndata: {data}\n\n");
-        for meaning in [open(&event), Progress::new(1).pass(event.as_bytes())] {
+        for meaning in [
+            open(&event),
+            Progress::new(Dialect::OpenAI, 1).pass(event.as_bytes()),
+        ] {
             let Meaning::Failed(failure) = meaning else {
                 panic!("{event}: {meaning:?}")
             };
@@ -187,11 +196,17 @@ fn an_event_named_error_is_one() {
 fn a_malformed_event_is_seen_at_any_time() {
     let broken = "data: {\"choices\":[{\n\n";
     assert_eq!(open(broken), Meaning::Malformed);
-    assert_eq!(Progress::new(1).pass(broken.as_bytes()), Meaning::Malformed);
+    assert_eq!(
+        Progress::new(Dialect::OpenAI, 1).pass(broken.as_bytes()),
+        Meaning::Malformed
+    );
 }
 
 #[test]
 fn the_end_is_seen() {
     assert_eq!(open("data: [DONE]\n\n"), Meaning::Done);
-    assert_eq!(Progress::new(1).pass(b"data:[DONE]\r\n\r\n"), Meaning::Done);
+    assert_eq!(
+        Progress::new(Dialect::OpenAI, 1).pass(b"data:[DONE]\r\n\r\n"),
+        Meaning::Done
+    );
 }
