@@ -11,9 +11,11 @@ pub mod completions;
 pub mod embeddings;
 pub mod form;
 pub mod gemini;
+mod json;
 pub mod messages;
 mod outcome;
 pub mod responses;
+mod sse;
 mod stream;
 
 pub use outcome::{Dropped, Fault, Refusal, Stamp, Unreadable, Written};
