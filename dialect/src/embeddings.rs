@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use crate::Stamp;
 use crate::form::Extra;
+use crate::{Stamp, json};
 
 mod read;
 #[cfg(test)]
@@ -71,8 +71,7 @@ pub fn write_answer(answer: &EmbeddingAnswer, encoding: Encoding, stamp: &Stamp)
             total_tokens: tokens,
         }),
     };
-    // Writing strings and numbers into memory cannot fail.
-    serde_json::to_vec(&list).unwrap_or_default()
+    json::write(&list)
 }
 
 #[derive(Serialize)]

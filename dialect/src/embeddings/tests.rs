@@ -83,13 +83,13 @@ fn refuses_what_holds_no_text() {
         assert_eq!(field, "input", "{input}");
         assert!(!message.contains("tokens"), "{input}: {message}");
     }
-    assert_eq!(refused("{}").0, "input");
+    assert!(refused("{}").1.contains("`input`"));
 }
 
 #[test]
 fn says_where_a_body_went_wrong_and_not_what_it_held() {
-    let (_, message) = refused("{\"input\": \"a\",\n \"encoding_format\": \"secret\"}");
-    assert!(message.contains("line 2"), "{message}");
+    let (field, message) = refused(r#"{"input": "a", "encoding_format": "secret"}"#);
+    assert_eq!(field, "encoding_format");
     assert!(!message.contains("secret"), "{message}");
 }
 
