@@ -22,7 +22,7 @@ pub use common::{CredentialSource, FailureClassName, PolicyKind, SecretKeyRef, S
 pub use fallback::{BackoffSpec, FallbackPolicy, FallbackPolicySpec, FallbackTarget};
 pub use load_balancing::{KeyFrom, LoadBalancingPolicy, LoadBalancingPolicySpec, WeightedTarget};
 pub use provider::{
-    Ambient, AwsCredential, ClusterProvider, ClusterProviderSpec, ConnectionLimits, DialectName,
+    Ambient, AwsCredential, ClusterProvider, ClusterProviderSpec, ConnectionLimits, DialectName, LackName,
     ModelFeature, ModelPrices, Provider, ProviderCredential, ProviderModel, ProviderSpec, ProviderTimeouts,
 };
 pub use status::{PolicyStatus, ProviderStatus, TargetShare};

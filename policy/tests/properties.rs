@@ -18,6 +18,8 @@ fn provider(base_url: &str) -> Arc<Object<ClusterProviderSpec>> {
     let provider = ProviderSpec {
         dialect: DialectName::OpenAI,
         base_url: base_url.to_owned(),
+        api_version: None,
+        lacks: Vec::new(),
         credential: None,
         region: None,
         catalogue: None,

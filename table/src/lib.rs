@@ -23,6 +23,6 @@ pub use codec::{Digest, FORMAT};
 pub use credential::{Credential, CredentialId};
 pub use failure::{FailureClass, Origin};
 pub use model::{
-    Backoff, Chain, Connections, Dialect, DirectModel, KeySource, Model, ModelKind, Node, Owner, Policy,
-    Provider, ProviderEntry, Rung, Scope, Split, SplitTarget, Table, Timeouts,
+    Backoff, Chain, Connections, Dialect, DirectModel, KeySource, Lack, Model, ModelKind, Node, Owner,
+    Policy, Provider, ProviderEntry, Rung, Scope, Split, SplitTarget, Table, Timeouts,
 };

@@ -381,6 +381,12 @@ pub struct Provider {
     pub dialect: Dialect,
     /// Where it is; `{region}` stands for the region.
     pub base_url: BaseUrl,
+    /// The version of Azure's classic API, if it is that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
+    /// What it does not have of its dialect.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub lacks: BTreeSet<Lack>,
     /// The region of models that name none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
@@ -429,6 +435,16 @@ pub enum Dialect {
     Bedrock,
     /// Azure's deployments of `OpenAI` models.
     AzureOpenAI,
+}
+
+/// Something of its dialect that a provider may not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Lack {
+    /// `stream_options.include_usage`.
+    StreamUsage,
+    /// `/responses`.
+    Responses,
 }
 
 /// Bounds on the connections to one endpoint.

@@ -26,6 +26,7 @@ use super::status::ProviderStatus;
     doc = "What the prefix of a model's name means in one namespace. It shadows a ClusterProvider of the same name.",
     validation = Rule::new("self.metadata.name != 'policy'").message("a provider must not be called `policy`: that prefix names policies"),
     validation = Rule::new("self.metadata.name.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$')").message("`metadata.name` must be a DNS label: 1 to 63 lower-case letters, digits and inner hyphens"),
+    validation = Rule::new("!has(self.spec.apiVersion) || self.spec.dialect == 'AzureOpenAI'").message("`apiVersion` is only for the dialect AzureOpenAI"),
     validation = Rule::new("!has(self.spec.credential) || !has(self.spec.credential.ambient)").message("`credential.ambient` is only for a ClusterProvider: it is the identity of the router's own pod"),
     printcolumn(name = "Dialect", type_ = "string", json_path = ".spec.dialect", description = "How it is spoken to."),
     printcolumn(name = "URL", type_ = "string", json_path = ".spec.baseURL", description = "Where it is."),
@@ -47,6 +48,17 @@ pub struct ProviderSpec {
         validation = Rule::new("!self.contains('@') && !self.contains('?') && !self.contains('#') && !self.contains(' ')").message("`baseURL` must not have user information, query or fragment; put the key into a Secret and name it in `credential`")
     )]
     pub base_url: String,
+    /// The `api-version` of Azure's classic API, such as `2024-10-21`; its addresses are then
+    /// `<baseURL>/openai/deployments/<model>/…`. Without it, `baseURL` ends in `/openai/v1`. Only for AzureOpenAI.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9A-Za-z.-]+$')").message("`apiVersion` must be letters, digits, dots and hyphens, such as 2024-10-21"))]
+    pub api_version: Option<String>,
+    /// What the provider does not have of its dialect, so that it is not asked for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub lacks: Vec<LackName>,
     /// Who pays. Without it nothing is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<ProviderCredential>,
@@ -95,6 +107,7 @@ pub struct ProviderSpec {
     doc = "What the prefix of a model's name means in every namespace that has no Provider of that name.",
     validation = Rule::new("self.metadata.name != 'policy'").message("a provider must not be called `policy`: that prefix names policies"),
     validation = Rule::new("self.metadata.name.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$')").message("`metadata.name` must be a DNS label: 1 to 63 lower-case letters, digits and inner hyphens"),
+    validation = Rule::new("!has(self.spec.apiVersion) || self.spec.dialect == 'AzureOpenAI'").message("`apiVersion` is only for the dialect AzureOpenAI"),
     printcolumn(name = "Dialect", type_ = "string", json_path = ".spec.dialect", description = "How it is spoken to."),
     printcolumn(name = "URL", type_ = "string", json_path = ".spec.baseURL", description = "Where it is."),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status", description = "Whether its targets can be called."),
@@ -127,6 +140,15 @@ pub enum DialectName {
     Bedrock,
     /// Azure's deployments of `OpenAI` models.
     AzureOpenAI,
+}
+
+/// Something of its dialect that a provider may not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum LackName {
+    /// `stream_options.include_usage`: streams are not asked for their usage.
+    StreamUsage,
+    /// `/responses`: what comes there goes to `/chat/completions`, translated.
+    Responses,
 }
 
 /// Where the provider's key is: exactly one of these.

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use weir_table::name::{is_dns_label, is_provider_name};
-use weir_table::{BaseUrl, Connections, Dialect, Owner, Timeouts};
+use weir_table::{BaseUrl, Connections, Dialect, Lack, Owner, Timeouts};
 
 use super::{Findings, milliseconds};
 use crate::api::{
-    ClusterProviderSpec, ConnectionLimits, DialectName, ModelPrices, ProviderCredential, ProviderModel,
-    ProviderSpec, ProviderTimeouts, SecretKeyRef,
+    ClusterProviderSpec, ConnectionLimits, DialectName, LackName, ModelPrices, ProviderCredential,
+    ProviderModel, ProviderSpec, ProviderTimeouts, SecretKeyRef,
 };
 use crate::problem::Problem;
 
@@ -18,6 +18,8 @@ pub(crate) struct ProvenProvider {
     pub owner: Owner,
     pub dialect: Dialect,
     pub base_url: BaseUrl,
+    pub api_version: Option<String>,
+    pub lacks: BTreeSet<Lack>,
     pub region: Option<String>,
     pub credential: CredentialAt,
     pub catalogue: String,
@@ -80,6 +82,8 @@ impl Findings {
         let ProviderSpec {
             dialect,
             base_url,
+            api_version,
+            lacks,
             credential,
             region,
             catalogue,
@@ -94,6 +98,7 @@ impl Findings {
             "metadata.name",
             "must be a DNS label other than `policy`",
         );
+        self.api_version(*dialect, api_version.as_deref());
         self.region(region.as_deref());
         self.ca_bundle(ca_bundle.as_deref());
         self.paths(passthrough_paths);
@@ -102,6 +107,8 @@ impl Findings {
             owner,
             dialect: dialect_of(*dialect),
             base_url: self.base_url(base_url)?,
+            api_version: api_version.clone(),
+            lacks: lacks.iter().copied().map(lack_of).collect(),
             region: region.clone(),
             credential: credential?,
             catalogue: catalogue.clone().unwrap_or_else(|| name.to_owned()),
@@ -120,6 +127,18 @@ impl Findings {
             self.require(false, "spec.baseURL", &why.to_string());
         }
         parsed.ok()
+    }
+
+    fn api_version(&mut self, dialect: DialectName, version: Option<&str>) {
+        let Some(version) = version else { return };
+        let plain = !version.is_empty()
+            && version
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-');
+        let message = "must be letters, digits, dots and hyphens, such as 2024-10-21";
+        self.require(plain, "spec.apiVersion", message);
+        let azure = dialect == DialectName::AzureOpenAI;
+        self.require(azure, "spec.apiVersion", "is only for the dialect AzureOpenAI");
     }
 
     fn region(&mut self, region: Option<&str>) {
@@ -245,5 +264,12 @@ const fn dialect_of(name: DialectName) -> Dialect {
         DialectName::Gemini => Dialect::Gemini,
         DialectName::Bedrock => Dialect::Bedrock,
         DialectName::AzureOpenAI => Dialect::AzureOpenAI,
+    }
+}
+
+const fn lack_of(name: LackName) -> Lack {
+    match name {
+        LackName::StreamUsage => Lack::StreamUsage,
+        LackName::Responses => Lack::Responses,
     }
 }

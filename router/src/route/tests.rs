@@ -19,6 +19,8 @@ fn provider(owner: Owner, url: &str) -> Provider {
         owner,
         dialect: Dialect::OpenAI,
         base_url: BaseUrl::parse(url).unwrap(),
+        api_version: None,
+        lacks: [].into(),
         region: None,
         credential: Credential::Anonymous,
         ca_bundle: None,

@@ -95,6 +95,8 @@ fn served(root: Node) -> Served {
         owner: Owner::Namespace,
         dialect: Dialect::OpenAI,
         base_url: BaseUrl::parse("http://127.0.0.1:1").unwrap(),
+        api_version: None,
+        lacks: [].into(),
         region: None,
         credential: Credential::Anonymous,
         ca_bundle: None,

@@ -20,6 +20,8 @@ pub(crate) fn provider(addr: SocketAddr) -> Provider {
         owner: Owner::Namespace,
         dialect: Dialect::OpenAI,
         base_url: BaseUrl::parse(&format!("http://{addr}/base/v1")).unwrap(),
+        api_version: None,
+        lacks: [].into(),
         region: None,
         credential: Credential::Named(credential()),
         ca_bundle: None,

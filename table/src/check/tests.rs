@@ -11,6 +11,8 @@ fn provider(base_url: &str) -> ProviderEntry {
         owner: Owner::Cluster,
         dialect: Dialect::OpenAI,
         base_url: BaseUrl::parse(base_url).unwrap(),
+        api_version: None,
+        lacks: [].into(),
         region: None,
         credential: Credential::Anonymous,
         ca_bundle: None,

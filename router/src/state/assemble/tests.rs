@@ -28,6 +28,8 @@ fn table(name: &str) -> Table {
         owner: Owner::Namespace,
         dialect: Dialect::OpenAI,
         base_url: BaseUrl::parse("http://127.0.0.1:1").unwrap(),
+        api_version: None,
+        lacks: [].into(),
         region: None,
         credential: Credential::Named(id()),
         ca_bundle: None,
