@@ -1,7 +1,8 @@
 //! The router: every byte of Weir's traffic. Data flows one way: [`source`] reports tables, `state` proves
 //! them and swaps them in, `route` and `walk` choose a target, `forward` asks it, `observe` watches.
 //!
-//! A process runs it as [`Router::bind`] and [`Router::run`], fed by one of the sources.
+//! A process runs it as [`Router::bind`] and [`Router::run`], fed by one of the sources. What has sockets
+//! of its own, or none, runs the [`Engine`] alone.
 
 mod admin;
 pub mod args;
@@ -9,6 +10,7 @@ mod body;
 mod classify;
 mod clock;
 pub mod config;
+mod engine;
 mod error;
 mod fallback;
 mod forward;
@@ -23,8 +25,10 @@ mod secret;
 mod serve;
 pub mod source;
 mod state;
+pub mod surroundings;
 mod walk;
 
 pub use config::{AdminToken, Config};
+pub use engine::Engine;
 pub use router::{Router, RunError};
 pub use secret::Secret;

@@ -1,31 +1,23 @@
 //! A router from its sockets to its end: bound first, so that a process knows its ports before anything
 //! runs; then run until it is told to stop.
 
-use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin;
 use crate::config::Config;
-use crate::forward::Pools;
+use crate::engine::Engine;
 use crate::log;
-use crate::observe::Metrics;
-use crate::serve::{Drain, Hub, serve};
+use crate::serve::{Hub, serve};
 use crate::source::Updates;
-use crate::state::{Assembler, Tables};
-
-/// How often idle connections are looked at.
-const SWEEP: Duration = Duration::from_secs(10);
+use crate::surroundings::Surroundings;
 
 /// How long the admin port's connections may take to end after the last request.
 const ADMIN_LINGER: Duration = Duration::from_secs(1);
@@ -82,18 +74,8 @@ impl Router {
     /// has been answered or the drain timeout has passed.
     pub async fn run(self, updates: Updates, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
         let Self { config, data, admin } = self;
-        let tables = Arc::new(Tables::default());
-        let metrics = Arc::new(Metrics::new(&tables));
-        let pools = Arc::new(Pools::default());
-        let assembler = Assembler::new(tables.clone(), metrics.clone(), pools.clone());
-        let assembling = watched("weir-tables", move || assembler.run(updates)).map_err(RunError::Thread)?;
-        let hub = Arc::new(Hub {
-            tables,
-            metrics,
-            drain: Drain::default(),
-            default_namespace: config.default_namespace.clone(),
-            max_body_bytes: config.max_body_bytes,
-        });
+        let mut engine = Engine::start(&config, Surroundings::System, updates).map_err(RunError::Thread)?;
+        let hub = engine.hub().clone();
         let (connections, ended) = (TaskTracker::new(), CancellationToken::new());
         let mut admin = tokio::spawn(admin::serve(
             admin,
@@ -101,11 +83,11 @@ impl Router {
             config.admin_token.clone(),
             ended.clone(),
         ));
-        let sweeping = tokio::spawn(sweep(pools));
+        let sweeping = tokio::spawn(engine.sweep());
         let accepting = tokio::spawn(serve(data, hub.clone(), connections.clone()));
         let outcome = tokio::select! {
             () = shutdown => Ok(()),
-            () = panicked(assembling) => Err(RunError::Tables),
+            () = engine.broken() => Err(RunError::Tables),
         };
         drain(&config, &hub, accepting, &connections).await;
         sweeping.abort();
@@ -118,35 +100,6 @@ impl Router {
             Ok(Err(error)) => Err(RunError::Admin(io::Error::other(error))),
             Err(_elapsed) => Ok(()),
         })
-    }
-}
-
-/// Runs `work` on a thread called `name`. What comes back is told when it has ended well, and loses its
-/// sender when it has panicked.
-fn watched(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<oneshot::Receiver<()>> {
-    let (ended, watch) = oneshot::channel();
-    let work = move || {
-        work();
-        // Nobody may be left to be told.
-        let _gone = ended.send(());
-    };
-    thread::Builder::new().name(name.to_owned()).spawn(work)?;
-    Ok(watch)
-}
-
-/// Ends when the watched thread panics, else never.
-async fn panicked(watch: oneshot::Receiver<()>) {
-    if watch.await.is_ok() {
-        pending::<()>().await;
-    }
-}
-
-/// Closes idle connections to providers whose time is over, for ever.
-async fn sweep(pools: Arc<Pools>) {
-    let mut ticks = interval(SWEEP);
-    loop {
-        ticks.tick().await;
-        pools.sweep().await;
     }
 }
 
@@ -174,25 +127,4 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
     TcpListener::bind(address)
         .await
         .map_err(|error| RunError::Bind { address, error })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use tokio::time::timeout;
-
-    use super::{panicked, watched};
-
-    #[tokio::test]
-    async fn a_thread_that_panics_is_noticed() {
-        panicked(watched("t", || panic!("on purpose")).unwrap()).await;
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_thread_that_ends_well_is_no_reason_to_stop() {
-        let watch = watched("t", || ()).unwrap();
-        let noticed = timeout(Duration::from_secs(1), panicked(watch)).await;
-        assert!(noticed.is_err());
-    }
 }

@@ -10,12 +10,13 @@ mod request;
 mod respond;
 
 pub(crate) use drain::Drain;
-pub(crate) use listener::serve;
+pub(crate) use listener::{serve, serve_connection};
 
 use std::sync::Arc;
 
 use crate::observe::Metrics;
 use crate::state::Tables;
+use crate::surroundings::Surroundings;
 
 /// What every request is served with.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct Hub {
     pub(crate) tables: Arc<Tables>,
     /// The metrics.
     pub(crate) metrics: Arc<Metrics>,
+    /// Where random numbers come from.
+    pub(crate) surroundings: Surroundings,
     /// Whether the router is about to end.
     pub(crate) drain: Drain,
     /// The namespace of callers without a key.

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::wire::Wire;
+use crate::surroundings::{Carrier, Surroundings};
 
 /// Where connections of one pool go.
 #[derive(Debug, Clone)]
@@ -54,23 +55,40 @@ pub(crate) enum ConnectError {
 }
 
 /// Opens a connection within `limit`.
-pub(super) async fn connect(address: &Address, limit: Duration) -> Result<Wire, ConnectError> {
-    match timeout(limit, open(address)).await {
+pub(super) async fn connect(
+    surroundings: &Surroundings,
+    address: &Address,
+    limit: Duration,
+) -> Result<Wire, ConnectError> {
+    match timeout(limit, open(surroundings, address)).await {
         Ok(opened) => opened,
         Err(_elapsed) => Err(ConnectError::TooSlow { limit }),
     }
 }
 
-async fn open(address: &Address) -> Result<Wire, ConnectError> {
-    let stream = TcpStream::connect((address.host.as_str(), address.port))
-        .await
-        .map_err(ConnectError::Refused)?;
-    stream.set_nodelay(true).map_err(ConnectError::Refused)?;
-    let begun = match &address.tls {
-        None => Wire::begin(TokioIo::new(stream)).await,
+async fn open(surroundings: &Surroundings, address: &Address) -> Result<Wire, ConnectError> {
+    match surroundings {
+        Surroundings::System => {
+            let stream = TcpStream::connect((address.host.as_str(), address.port))
+                .await
+                .map_err(ConnectError::Refused)?;
+            stream.set_nodelay(true).map_err(ConnectError::Refused)?;
+            begin(stream, address.tls.as_ref()).await
+        }
+        Surroundings::Given(world) => {
+            let dialed = world.dial(&address.host, address.port).await;
+            begin(dialed.map_err(ConnectError::Refused)?, address.tls.as_ref()).await
+        }
+    }
+}
+
+/// Begins HTTP on `carrier`, encrypted where it is to be.
+async fn begin(carrier: impl Carrier, tls: Option<&Tls>) -> Result<Wire, ConnectError> {
+    let begun = match tls {
+        None => Wire::begin(TokioIo::new(carrier)).await,
         Some(Tls { config, name }) => {
             let connector = TlsConnector::from(config.clone());
-            let secured = connector.connect(name.clone(), stream).await;
+            let secured = connector.connect(name.clone(), carrier).await;
             Wire::begin(TokioIo::new(secured.map_err(ConnectError::Tls)?)).await
         }
     };

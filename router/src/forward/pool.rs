@@ -23,6 +23,7 @@ use super::connect::{Address, ConnectError, Tls, connect};
 use super::tls::{Authorities, TlsError};
 use super::wire::{Condition, Wire};
 use crate::body::Spliced;
+use crate::surroundings::Surroundings;
 
 /// Idle connections that are kept where the provider does not say how many.
 const MAX_IDLE: u32 = 512;
@@ -33,6 +34,7 @@ const IDLE: Duration = Duration::from_secs(4);
 /// The connections to one address.
 #[derive(Debug)]
 pub(crate) struct Pool {
+    surroundings: Surroundings,
     address: Address,
     idle: ArrayQueue<Idle>,
     idle_limit: Duration,
@@ -146,7 +148,7 @@ impl Pool {
         request: Request<Spliced>,
         connect_limit: Duration,
     ) -> Result<Response<Inflow>, SendError> {
-        let mut wire = connect(&self.address, connect_limit).await?;
+        let mut wire = connect(&self.surroundings, &self.address, connect_limit).await?;
         match wire.send(request).await {
             Ok(response) => Ok(self.inflow(response, wire)),
             Err(error) => Err(SendError::Ended(error.into_error())),
@@ -204,11 +206,20 @@ struct Identity {
 /// Every pool that some table or request still holds.
 #[derive(Debug, Default)]
 pub(crate) struct Pools {
+    surroundings: Surroundings,
     authorities: Authorities,
     known: Mutex<HashMap<Identity, Weak<Pool>>>,
 }
 
 impl Pools {
+    /// No pool yet; what comes opens its connections in `surroundings`.
+    pub(crate) fn new(surroundings: Surroundings) -> Self {
+        Self {
+            surroundings,
+            ..Self::default()
+        }
+    }
+
     /// The pool for `url`, the one there is or a new one.
     pub(crate) fn get(
         &self,
@@ -265,6 +276,7 @@ impl Pools {
         };
         let max_idle = identity.max_idle.unwrap_or(MAX_IDLE).max(1);
         Ok(Pool {
+            surroundings: self.surroundings.clone(),
             address: Address {
                 host,
                 port: identity.port,

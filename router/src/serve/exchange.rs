@@ -33,7 +33,7 @@ pub(super) async fn answer(hub: &Arc<Hub>, request: Request<Incoming>) -> Respon
         (&Method::POST, Some("/v1/embeddings")) => Some(Operation::Embeddings),
         _ => None,
     };
-    let id = request_id();
+    let id = request_id(hub.surroundings.request_id());
     let mut response = match operation {
         Some(operation) => routed(hub, operation, &head, &mut body, &id).await,
         None => models::answer(hub, &head.method, path.as_deref(), id),
@@ -69,14 +69,20 @@ async fn routed(
                 prompt: &prompt,
                 headers: &head.headers,
             };
-            run(&route, order, record, id).await
+            run(hub, &route, order, record, id).await
         }
         Err(failure) => give_up(&failure, Again::AsUsual, record, id, Trail::default()),
     }
 }
 
 /// Asks targets until one answers or the walk is over.
-async fn run(route: &Route, order: Order<'_>, mut record: Record, id: &HeaderValue) -> Response<Outgoing> {
+async fn run(
+    hub: &Hub,
+    route: &Route,
+    order: Order<'_>,
+    mut record: Record,
+    id: &HeaderValue,
+) -> Response<Outgoing> {
     let mut walk = Walk::new(terms(order, record.begun(), id));
     let mut step = begin(&mut walk, route, &mut record);
     let mut last: Option<&Arc<Leaf>> = None;
@@ -94,7 +100,13 @@ async fn run(route: &Route, order: Order<'_>, mut record: Record, id: &HeaderVal
                 let trail = trail(route, last, &record);
                 return hand_over(accepted, record, id, trail);
             }
-            Err(failure) => step = go_on(&mut walk, failure, &record),
+            Err(failure) => {
+                let moment = Moment {
+                    now: Instant::now(),
+                    jitter: hub.surroundings.jitter(),
+                };
+                step = go_on(&mut walk, failure, moment, &record);
+            }
         }
     }
 }
@@ -110,12 +122,8 @@ fn begin<'t>(walk: &mut Walk<'t>, route: &'t Route, record: &mut Record) -> Step
     step
 }
 
-fn go_on<'t>(walk: &mut Walk<'t>, failure: Failure, record: &Record) -> Step<'t> {
+fn go_on<'t>(walk: &mut Walk<'t>, failure: Failure, moment: Moment, record: &Record) -> Step<'t> {
     record.attempt_failed(failure.class);
-    let moment = Moment {
-        now: Instant::now(),
-        jitter: rand::random(),
-    };
     walk.failed(failure, moment)
 }
 
@@ -202,9 +210,9 @@ fn trail<'a>(route: &'a Route, last: Option<&'a Arc<Leaf>>, record: &Record) -> 
 }
 
 /// An id of this router's own making; a caller's is never taken over.
-fn request_id() -> HeaderValue {
+fn request_id(number: u128) -> HeaderValue {
     let mut id = String::with_capacity(36);
     // Writing to a string does not fail.
-    let _ok = write!(id, "req_{:032x}", rand::random::<u128>());
+    let _ok = write!(id, "req_{number:032x}");
     HeaderValue::from_maybe_shared(Bytes::from(id)).unwrap_or_else(|_| HeaderValue::from_static(""))
 }

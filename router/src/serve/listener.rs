@@ -10,11 +10,12 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
 use super::{Hub, exchange};
+use crate::surroundings::Carrier;
 
 /// The most headers of a request.
 const MAX_HEADERS: usize = 128;
@@ -38,7 +39,10 @@ pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, connections: Tas
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => drop(connections.spawn(connection(stream, hub.clone()))),
+            Ok((stream, _)) if stream.set_nodelay(true).is_ok() => {
+                connections.spawn(serve_connection(stream, hub.clone()));
+            }
+            Ok((closed_already, _)) => drop(closed_already),
             Err(error) => accept_failed(&error).await,
         }
     }
@@ -49,10 +53,8 @@ async fn accept_failed(error: &io::Error) {
     sleep(EXHAUSTED).await;
 }
 
-async fn connection(stream: TcpStream, hub: Arc<Hub>) {
-    if stream.set_nodelay(true).is_err() {
-        return;
-    }
+/// Answers the requests that come on `io`, until it ends.
+pub(crate) async fn serve_connection(io: impl Carrier, hub: Arc<Hub>) {
     let service = service_fn(|request| {
         let hub = hub.clone();
         async move { Ok::<_, std::convert::Infallible>(exchange::answer(&hub, request).await) }
@@ -62,7 +64,7 @@ async fn connection(stream: TcpStream, hub: Arc<Hub>) {
         .header_read_timeout(HEAD_TIMEOUT)
         .max_headers(MAX_HEADERS)
         .max_header_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(io), service);
     let (mut http, mut closing) = (pin!(http), pin!(hub.drain.closing()));
     let mut watch = Watch::Unregistered;
     let ended: hyper::Result<()> = poll_fn(|cx| {
