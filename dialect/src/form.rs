@@ -285,11 +285,13 @@ pub enum Effort {
     High,
     /// `xhigh`.
     ExtraHigh,
+    /// `max`.
+    Max,
 }
 
 impl Effort {
-    /// The tokens that this step stands for where only a budget can be said: 1,024, 4,096, 8,192, 16,384 and
-    /// 32,768.
+    /// The tokens that this step stands for where only a budget can be said: 1,024, 4,096, 8,192, 16,384,
+    /// 32,768 and 65,536.
     pub const fn budget(self) -> u64 {
         match self {
             Self::Minimal => 1_024,
@@ -297,6 +299,7 @@ impl Effort {
             Self::Medium => 8_192,
             Self::High => 16_384,
             Self::ExtraHigh => 32_768,
+            Self::Max => 65_536,
         }
     }
 

@@ -26,6 +26,19 @@ pub struct Stamp {
     pub created: u64,
 }
 
+impl Stamp {
+    /// The id of an answer: `prefix` and the last part of the provider's own id, else of the request's.
+    /// `chatcmpl-` and `msg_01Ab` are `chatcmpl-01Ab`.
+    pub fn answer_id(&self, prefix: &str, own: Option<&str>) -> String {
+        let id = own.filter(|own| !own.is_empty()).unwrap_or(&self.id);
+        if id.starts_with(prefix) {
+            return id.to_owned();
+        }
+        let last = id.rsplit('_').find(|part| !part.is_empty()).unwrap_or_default();
+        format!("{prefix}{last}")
+    }
+}
+
 /// Fields that were left out, by their paths in the caller's body; told to the caller in `x-weir-dropped`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dropped(Vec<String>);
@@ -114,3 +127,6 @@ pub struct Fault {
     /// When to ask again, if the error itself says so.
     pub retry_after: Option<Duration>,
 }
+
+#[cfg(test)]
+mod tests;

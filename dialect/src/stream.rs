@@ -71,6 +71,8 @@ pub enum Event<'a> {
         id: Cow<'a, str>,
         /// The tool.
         name: Cow<'a, str>,
+        /// What some models want back with the call (Gemini's thought signature).
+        signature: Option<Cow<'a, str>>,
     },
     /// More of a call's arguments, as text of JSON.
     Arguments {
