@@ -7,6 +7,7 @@
 
 pub mod bedrock;
 pub mod chat;
+mod claude;
 pub mod completions;
 pub mod embeddings;
 pub mod form;
