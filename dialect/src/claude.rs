@@ -151,8 +151,8 @@ impl Claude {
             Effort::Medium => "medium",
             Effort::High => "high",
             // 4.6 has no step between high and the highest.
-            Effort::ExtraHigh if self.version < (4, 7) => "max",
-            Effort::ExtraHigh => "xhigh",
+            Effort::ExtraHigh if self.version >= (4, 7) => "xhigh",
+            Effort::ExtraHigh | Effort::Max => "max",
         }
     }
 }
