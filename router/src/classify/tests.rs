@@ -1,4 +1,6 @@
-//! What providers of the `OpenAI` dialect say, and which class it is.
+//! What providers say, and which class it is; here what holds for all of them.
+
+mod dialects;
 
 use std::time::{Duration, SystemTime};
 
@@ -40,7 +42,7 @@ fn a_status_has_its_class() {
         (503, C::Overloaded),
         (504, C::Timeout),
         (529, C::Overloaded),
-        (302, C::MalformedResponse),
+        (302, C::ModelNotFound),
         (418, C::InvalidRequest),
     ];
     for (status, class) in cases {
@@ -127,13 +129,22 @@ fn what_a_provider_writes_of_a_credential_is_withheld() {
 fn what_a_provider_writes_of_itself_is_withheld() {
     let said =
         r#"{"message":"Rate limit in organization org-1. Key sk-live-1","type":"org-1","code":"org-1"}"#;
-    for status in [404, 408, 409, 429, 500, 503, 302] {
+    for status in [404, 408, 409, 429, 500, 503] {
         let failure = of(status, &format!(r#"{{"error":{said}}}"#));
         assert_eq!(failure.message, format!("the provider answered {status}"));
         assert!(!String::from_utf8_lossy(&failure.body()).contains("-1"));
     }
     let failure = in_band(Dialect::OpenAI, said.as_bytes());
     assert_eq!(failure.message, "the provider sent an error inside its answer");
+}
+
+#[test]
+fn a_redirect_says_where_to_look() {
+    for status in [301, 302, 307, 308] {
+        let failure = of(status, "<html>");
+        assert_eq!(failure.class, C::ModelNotFound);
+        assert!(failure.message.contains("baseURL"), "{}", failure.message);
+    }
 }
 
 #[test]
