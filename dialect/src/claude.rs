@@ -1,201 +1,139 @@
-//! How the generations of Claude differ in what they take: thinking, sampling, cache marks. Anthropic's Messages
-//! and Bedrock's Converse reach the same models, and ask here.
+//! What Claude models take, wherever they are served, told by their names: later ones refuse what earlier
+//! ones wanted. What is not said here the provider checks itself.
 //!
-//! By the model's name alone. What a name does not tell is taken for the newest.
-//! <https://platform.claude.com/docs/en/build-with-claude/extended-thinking> and the migration guides beside it.
+//! A name tells family and version (`claude-3-7-sonnet-20250219`, `us.anthropic.claude-opus-4-6-v1`,
+//! `claude-sonnet-4-5@20250929`, `claude-opus-5`). Whatever is called Claude without a version counts as the
+//! newest; what is not called Claude at all (others speak Anthropic's Messages too) takes everything.
+//! Source: <https://platform.claude.com/docs/en/build-with-claude/thinking> and the pages on effort and on
+//! what is new in each model.
 #![allow(dead_code, reason = "The dialects that use it arrive one by one.")]
 
-use serde::Serialize;
+use crate::form::Effort;
 
-use crate::form::{Ask, Effort, Part, Reasoning, Role, ToolChoice};
+pub(crate) mod thinking;
 
-#[cfg(test)]
-mod tests;
+/// What is asked of a model that was told nothing of `max_tokens`, which Anthropic requires. Every Claude
+/// since 3.7 takes this much; less would cut answers short, as thinking counts too.
+const MAX_TOKENS: u64 = 16_384;
 
-/// The least budget of thinking that Claude takes.
-const LEAST_BUDGET: u64 = 1_024;
+/// The same for models of which nothing is known: some that speak Anthropic's Messages refuse more.
+const MAX_TOKENS_OF_OTHERS: u64 = 8_192;
 
-/// A Claude, by its version.
+/// A model, as far as its name tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Claude {
-    version: (u8, u8),
-    family: Family,
+pub(crate) struct Claude<'a> {
+    /// `None`: not a Claude.
+    version: Option<(u32, u32)>,
+    family: &'a str,
 }
 
+/// How thinking is turned off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Family {
-    /// Fable and Mythos, which always think.
-    Thinker,
-    Opus,
-    /// Sonnet, Haiku and what is older than these names.
-    Other,
-}
-
-/// What to say of thinking.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Thinking {
-    /// The field `thinking`; `None`: leave it out.
-    pub(crate) mode: Option<Mode>,
-    /// The level of effort; `None`: leave it out.
-    pub(crate) effort: Option<&'static str>,
-    /// Whether that is what the caller asked for; else it is to be named as dropped.
-    pub(crate) is_as_asked: bool,
-}
-
-/// The field `thinking`, as it is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub(crate) enum Mode {
-    /// At most so many tokens.
-    Enabled {
-        /// How many.
-        budget_tokens: u64,
-    },
-    /// As much as the model thinks fit.
-    Adaptive,
-    /// Not at all.
+pub(crate) enum Off {
+    /// It is off unless asked for.
+    ByItself,
+    /// `disabled`.
     Disabled,
-    /// Only between calls of tools: the least that some models can do.
+    /// `between_tools`, the least that the model knows.
     BetweenTools,
+    /// It can't be.
+    Never,
 }
 
-impl Claude {
-    /// The Claude that `model` names, wherever it is served; `None` if it is none.
-    pub(crate) fn of_model(model: &str) -> Option<Self> {
-        let (_, name) = model.split_once("claude-")?;
-        let words = || name.split(|c: char| !c.is_ascii_alphanumeric());
-        let is_version = |word: &&str| word.len() <= 2 && word.bytes().all(|byte| byte.is_ascii_digit());
-        let mut numbers = words().skip_while(|word| !is_version(word)).map_while(|word| {
-            let number = Some(word).filter(is_version)?;
-            number.parse::<u8>().ok()
-        });
-        let version = match numbers.next() {
-            Some(major) => (major, numbers.next().unwrap_or(0)),
-            None => (u8::MAX, 0),
+impl<'a> Claude<'a> {
+    /// The model called `name` upstream.
+    pub(crate) fn named(name: &'a str) -> Self {
+        let Some((_, rest)) = name.split_once("claude") else {
+            return Self {
+                version: None,
+                family: "",
+            };
         };
-        let family = match words().find(|word| ["fable", "mythos", "opus"].contains(word)) {
-            Some("opus") => Family::Opus,
-            Some(_) => Family::Thinker,
-            None => Family::Other,
+        let words = || {
+            rest.split(['-', '.', '@', ':', '/'])
+                .filter(|word| !word.is_empty())
         };
-        Some(Self { version, family })
+        let mut numbers = words()
+            .skip_while(|word| version_part(word).is_none())
+            .map_while(version_part);
+        let version = match (numbers.next(), numbers.next()) {
+            (Some(major), minor) => (major, minor.unwrap_or(0)),
+            (None, _) => (u32::MAX, 0),
+        };
+        Self {
+            version: Some(version),
+            family: words()
+                .find(|word| word.starts_with(|c: char| c.is_ascii_lowercase()))
+                .unwrap_or(""),
+        }
     }
 
-    /// Whether it takes `temperature`, `top_p` and `top_k` at all.
+    /// Whether it takes `temperature`, `top_p` and `top_k`: up to 4.6.
     pub(crate) fn takes_sampling(self) -> bool {
-        self.version < (4, 7)
+        self.version.is_none_or(|version| version < (4, 7))
     }
 
-    /// Whether it takes `temperature` beside `top_p`.
-    pub(crate) fn takes_temperature_with_top_p(self) -> bool {
-        self.version < (4, 1)
+    /// Whether it takes `temperature` or `top_p`, but not both: since 4.
+    pub(crate) fn takes_one_sampling(self) -> bool {
+        self.version.is_some_and(|version| version >= (4, 0))
     }
 
-    /// Whether it knows cache marks.
-    pub(crate) fn caches(self) -> bool {
-        self.version >= (3, 7)
+    /// Whether thinking is adaptive and steered by effort, not by a budget: since 4.6.
+    pub(crate) fn thinks_by_effort(self) -> bool {
+        self.version.is_some_and(|version| version >= (4, 6))
     }
 
-    /// How it is to think about `ask`.
-    pub(crate) fn thinking(self, ask: &Ask<'_>) -> Thinking {
-        let forced = matches!(ask.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_)));
-        match ask.reasoning {
-            None | Some(Reasoning::Off) if forced => Thinking::said(self.least().mode),
-            None => Thinking::said(None),
-            Some(Reasoning::Off) => self.least(),
-            // No Claude thinks before a call that it is forced to.
-            Some(_) if forced => Thinking {
-                is_as_asked: false,
-                ..self.least()
-            },
-            Some(Reasoning::Adaptive) => self.adaptive(None, ask),
-            Some(Reasoning::Effort(effort)) => self.adaptive(Some(effort), ask),
-            Some(Reasoning::Budget(tokens)) if self.version < (4, 7) => budget(tokens, ask),
-            Some(Reasoning::Budget(tokens)) => self.adaptive(Some(Effort::of_budget(tokens)), ask),
+    /// Whether it can be told to show a summary of its thoughts, which are left out otherwise: since 4.7.
+    pub(crate) fn hides_thoughts(self) -> bool {
+        self.version.is_some_and(|version| version >= (4, 7))
+    }
+
+    /// How its thinking is turned off.
+    pub(crate) fn off(self) -> Off {
+        match (self.family, self.version) {
+            ("fable" | "mythos", _) => Off::Never,
+            (_, Some(version)) if version < (5, 0) => Off::ByItself,
+            ("opus", Some(version)) if version >= (5, 5) => Off::Never,
+            ("sonnet", Some(version)) if version >= (5, 5) => Off::BetweenTools,
+            _ => Off::Disabled,
         }
     }
 
-    /// The least thinking that it can do.
-    fn least(self) -> Thinking {
-        let always = self.family == Family::Thinker || self.family == Family::Opus && self.version > (5, 0);
-        if self.version < (5, 0) && self.family != Family::Thinker {
-            // It does not think unless it is told to.
-            Thinking::said(None)
-        } else if always {
-            Thinking {
-                mode: None,
-                effort: Some("low"),
-                is_as_asked: false,
-            }
-        } else if self.version > (5, 0) {
-            Thinking::said(Some(Mode::BetweenTools))
-        } else {
-            Thinking::said(Some(Mode::Disabled))
-        }
-    }
-
-    fn adaptive(self, effort: Option<Effort>, ask: &Ask<'_>) -> Thinking {
-        if self.version < (4, 6) {
-            return budget(effort.unwrap_or(Effort::High).budget(), ask);
-        }
-        Thinking {
-            mode: Some(Mode::Adaptive),
-            effort: effort.map(|effort| self.level(effort)),
-            is_as_asked: true,
-        }
-    }
-
-    fn level(self, effort: Effort) -> &'static str {
+    /// What it calls a step of effort. There is no `minimal`, and no `xhigh` before 4.7.
+    pub(crate) fn effort(self, effort: Effort) -> &'static str {
         match effort {
             Effort::Minimal | Effort::Low => "low",
             Effort::Medium => "medium",
-            Effort::High => "high",
-            // 4.6 has no step between high and the highest.
-            Effort::ExtraHigh if self.version >= (4, 7) => "xhigh",
-            Effort::ExtraHigh | Effort::Max => "max",
+            Effort::ExtraHigh if self.hides_thoughts() => "xhigh",
+            Effort::High | Effort::ExtraHigh => "high",
+            Effort::Max => "max",
+        }
+    }
+
+    /// Whether it is one at all.
+    pub(crate) fn is_one(self) -> bool {
+        self.version.is_some()
+    }
+
+    /// Whether it knows cache marks on every platform: since 3.7.
+    pub(crate) fn caches(self) -> bool {
+        self.version.is_some_and(|version| version >= (3, 7))
+    }
+
+    /// The `max_tokens` to ask for when the caller said none.
+    pub(crate) fn max_tokens(self) -> u64 {
+        match self.version {
+            Some(version) if version >= (3, 7) => MAX_TOKENS,
+            Some((0..=2, _) | (3, 0..=4)) => 4_096,
+            _ => MAX_TOKENS_OF_OTHERS,
         }
     }
 }
 
-impl Thinking {
-    fn said(mode: Option<Mode>) -> Self {
-        Self {
-            mode,
-            effort: None,
-            is_as_asked: true,
-        }
-    }
-
-    /// Whether the model is told to think, and so takes no sampling beside it.
-    pub(crate) fn is_on(&self) -> bool {
-        matches!(self.mode, Some(Mode::Enabled { .. } | Mode::Adaptive))
-    }
+/// A part of a version; dates and `v1` are none.
+fn version_part(word: &str) -> Option<u32> {
+    (word.len() <= 2).then(|| word.parse().ok())?
 }
 
-/// A budget of `tokens`, as far as it fits beneath the answer's limit: it must leave room for the answer, and
-/// in a loop of tools the model wants its earlier thoughts back.
-fn budget(tokens: u64, ask: &Ask<'_>) -> Thinking {
-    let most = ask.max_tokens.map_or(u64::MAX, |limit| limit.saturating_sub(1));
-    let budget_tokens = tokens.max(LEAST_BUDGET).min(most);
-    let fits = budget_tokens >= LEAST_BUDGET && !lacks_thoughts(ask);
-    Thinking {
-        mode: fits.then_some(Mode::Enabled { budget_tokens }),
-        effort: None,
-        is_as_asked: fits && budget_tokens >= tokens,
-    }
-}
-
-/// Whether the last turn of the model called tools and comes without the thoughts before it, as callers send it
-/// whose own dialect has no place for them.
-fn lacks_thoughts(ask: &Ask<'_>) -> bool {
-    let last = ask.turns.iter().rev().find(|turn| turn.role == Role::Assistant);
-    last.is_some_and(|turn| {
-        let calls = turn.parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
-        calls && !turn.parts.iter().any(is_kept_thought)
-    })
-}
-
-/// Whether `part` is a thought that may be sent back: one with its proof, or one that is not shown.
-pub(crate) fn is_kept_thought(part: &Part<'_>) -> bool {
-    matches!(part, Part::Thought(thought) if thought.signature.is_some() || thought.redacted.is_some())
-}
+#[cfg(test)]
+mod tests;

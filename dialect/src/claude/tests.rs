@@ -1,134 +1,63 @@
-use super::{Claude, Mode, Thinking};
-use crate::form::{Ask, Effort, Part, Reasoning, Role, Text, Thought, ToolCall, ToolChoice, Turn};
+use super::{Claude, Off};
+use crate::form::Effort;
 
-fn thinking(model: &str, ask: &Ask<'_>) -> Thinking {
-    Claude::of_model(model).expect("a Claude").thinking(ask)
-}
-
-fn asked(reasoning: Reasoning) -> Ask<'static> {
-    Ask {
-        reasoning: Some(reasoning),
-        ..Ask::default()
-    }
+#[test]
+fn reads_the_version_out_of_every_spelling() {
+    let version = |name| Claude::named(name).version;
+    assert_eq!(version("claude-3-7-sonnet-20250219"), Some((3, 7)));
+    assert_eq!(version("claude-3-opus-20240229"), Some((3, 0)));
+    assert_eq!(version("claude-sonnet-4-20250514"), Some((4, 0)));
+    assert_eq!(version("claude-sonnet-4-5@20250929"), Some((4, 5)));
+    assert_eq!(version("us.anthropic.claude-opus-4-6-v1"), Some((4, 6)));
+    assert_eq!(version("anthropic.claude-opus-4-1-20250805-v1:0"), Some((4, 1)));
+    assert_eq!(version("anthropic/claude-opus-4.7"), Some((4, 7)));
+    assert_eq!(version("claude-opus-5"), Some((5, 0)));
+    assert_eq!(version("claude-fable-5-1"), Some((5, 1)));
+    assert_eq!(version("claude-mythos-preview"), Some((u32::MAX, 0)));
+    assert_eq!(version("deepseek-chat"), None);
 }
 
 #[test]
-fn the_version_is_found_in_every_spelling() {
-    for (model, version) in [
-        ("claude-3-7-sonnet-20250219", (3, 7)),
-        ("us.anthropic.claude-3-5-haiku-20241022-v1:0", (3, 5)),
-        ("anthropic.claude-opus-4-20250514-v1:0", (4, 0)),
-        ("eu.anthropic.claude-opus-4-6-v1", (4, 6)),
-        ("claude-opus-4-1@20250805", (4, 1)),
-        ("anthropic/claude-opus-4.8", (4, 8)),
-        ("claude-sonnet-5", (5, 0)),
-        ("anthropic.claude-haiku-5-5", (5, 5)),
-        ("anthropic.claude-mythos-preview", (u8::MAX, 0)),
-    ] {
-        assert_eq!(Claude::of_model(model).expect(model).version, version, "{model}");
-    }
-    assert_eq!(Claude::of_model("amazon.nova-lite-v1:0"), None);
+fn knows_who_takes_sampling() {
+    let takes = |name| Claude::named(name).takes_sampling();
+    assert!(takes("claude-opus-4-6") && takes("claude-haiku-4-5") && takes("deepseek-chat"));
+    assert!(!takes("claude-opus-4-7") && !takes("claude-sonnet-5") && !takes("claude-mythos-preview"));
+    assert!(Claude::named("claude-opus-4-1").takes_one_sampling());
+    assert!(!Claude::named("claude-3-7-sonnet").takes_one_sampling());
+    assert!(!Claude::named("kimi-k2").takes_one_sampling());
 }
 
 #[test]
-fn effort_is_a_budget_up_to_4_5_and_a_level_from_4_6_on() {
-    let ask = asked(Reasoning::Effort(Effort::Medium));
-    let old = thinking("claude-sonnet-4-5-20250929", &ask);
-    assert_eq!(old.mode, Some(Mode::Enabled { budget_tokens: 8_192 }));
-    assert_eq!(old.effort, None);
-    for model in [
-        "claude-opus-4-6",
-        "claude-opus-4-7",
-        "claude-sonnet-5",
-        "claude-opus-5-5",
-    ] {
-        let new = thinking(model, &ask);
-        assert_eq!(
-            (new.mode, new.effort),
-            (Some(Mode::Adaptive), Some("medium")),
-            "{model}"
-        );
-    }
+fn knows_how_each_thinks() {
+    assert!(!Claude::named("claude-haiku-4-5-20251001").thinks_by_effort());
+    assert!(!Claude::named("kimi-k2").thinks_by_effort());
+    assert!(Claude::named("claude-sonnet-4-6").thinks_by_effort());
+    let off = |name| Claude::named(name).off();
+    assert_eq!(off("claude-opus-4-8"), Off::ByItself);
+    assert_eq!(off("claude-3-7-sonnet-20250219"), Off::ByItself);
+    assert_eq!(off("claude-opus-5"), Off::Disabled);
+    assert_eq!(off("claude-opus-5-5"), Off::Never);
+    assert_eq!(off("claude-sonnet-5"), Off::Disabled);
+    assert_eq!(off("claude-sonnet-5-5"), Off::BetweenTools);
+    assert_eq!(off("claude-haiku-5-5"), Off::Disabled);
+    assert_eq!(off("claude-fable-5"), Off::Never);
+    assert_eq!(off("claude-mythos-preview"), Off::Never);
+    assert_eq!(off("glm-5"), Off::Disabled);
 }
 
 #[test]
-fn a_budget_stays_one_where_budgets_are_taken() {
-    let ask = asked(Reasoning::Budget(2_000));
-    assert_eq!(
-        thinking("claude-opus-4-6", &ask).mode,
-        Some(Mode::Enabled { budget_tokens: 2_000 })
-    );
-    let new = thinking("claude-opus-4-7", &ask);
-    assert_eq!((new.mode, new.effort), (Some(Mode::Adaptive), Some("low")));
+fn calls_efforts_what_the_model_knows() {
+    let old = Claude::named("claude-opus-4-6");
+    let new = Claude::named("claude-opus-4-7");
+    assert_eq!(old.effort(Effort::Minimal), "low");
+    assert_eq!(old.effort(Effort::ExtraHigh), "high");
+    assert_eq!(new.effort(Effort::ExtraHigh), "xhigh");
 }
 
 #[test]
-fn a_budget_leaves_room_for_the_answer_or_is_left_out() {
-    let mut ask = asked(Reasoning::Budget(8_000));
-    ask.max_tokens = Some(4_000);
-    let less = thinking("claude-sonnet-4-5", &ask);
-    assert_eq!(less.mode, Some(Mode::Enabled { budget_tokens: 3_999 }));
-    assert!(!less.is_as_asked);
-    ask.max_tokens = Some(500);
-    let none = thinking("claude-sonnet-4-5", &ask);
-    assert_eq!((none.mode, none.is_as_asked), (None, false));
-}
-
-#[test]
-fn a_budget_is_left_out_where_a_call_comes_without_the_thoughts_before_it() {
-    let call = Part::ToolCall(ToolCall {
-        id: "a".into(),
-        name: "f".into(),
-        arguments: "{}".into(),
-        signature: None,
-    });
-    let mut ask = asked(Reasoning::Effort(Effort::Low));
-    ask.turns = vec![Turn {
-        role: Role::Assistant,
-        parts: vec![Part::Text(Text::new("so")), call],
-    }];
-    let without = thinking("claude-sonnet-4-5", &ask);
-    assert_eq!((without.mode, without.is_as_asked), (None, false));
-    ask.turns[0].parts.push(Part::Thought(Thought {
-        signature: Some("proof".into()),
-        ..Thought::default()
-    }));
-    assert!(thinking("claude-sonnet-4-5", &ask).is_on());
-}
-
-#[test]
-fn off_is_the_least_that_a_generation_can_do() {
-    let ask = asked(Reasoning::Off);
-    for (model, mode, effort) in [
-        ("claude-opus-4-8", None, None),
-        ("claude-opus-5", Some(Mode::Disabled), None),
-        ("claude-sonnet-5-5", Some(Mode::BetweenTools), None),
-        ("claude-opus-5-5", None, Some("low")),
-        ("claude-fable-5", None, Some("low")),
-    ] {
-        let least = thinking(model, &ask);
-        assert_eq!((least.mode, least.effort), (mode, effort), "{model}");
-        assert_eq!(least.is_as_asked, effort.is_none(), "{model}");
-    }
-}
-
-#[test]
-fn no_generation_thinks_before_a_call_that_it_is_forced_to() {
-    let mut ask = asked(Reasoning::Effort(Effort::High));
-    ask.tool_choice = Some(ToolChoice::Required);
-    let forced = thinking("claude-sonnet-4-5", &ask);
-    assert_eq!((forced.mode, forced.is_as_asked), (None, false));
-    ask.reasoning = None;
-    let quiet = thinking("claude-opus-5", &ask);
-    assert_eq!((quiet.mode, quiet.is_as_asked), (Some(Mode::Disabled), true));
-}
-
-#[test]
-fn sampling_goes_step_by_step() {
-    let claude = |model| Claude::of_model(model).expect("a Claude");
-    assert!(claude("claude-sonnet-4").takes_temperature_with_top_p());
-    assert!(!claude("claude-opus-4-1").takes_temperature_with_top_p());
-    assert!(claude("claude-opus-4-6").takes_sampling());
-    assert!(!claude("claude-opus-4-7").takes_sampling());
-    assert!(claude("claude-3-7-sonnet").caches() && !claude("claude-3-opus").caches());
+fn asks_for_as_much_as_the_model_gives() {
+    assert_eq!(Claude::named("claude-3-haiku-20240307").max_tokens(), 4_096);
+    assert_eq!(Claude::named("claude-3-5-haiku-20241022").max_tokens(), 8_192);
+    assert_eq!(Claude::named("claude-sonnet-4-5").max_tokens(), 16_384);
+    assert_eq!(Claude::named("deepseek-chat").max_tokens(), 8_192);
 }
