@@ -200,10 +200,33 @@ pub struct ToolResult<'a> {
 pub struct Thought<'a> {
     /// What was thought, as far as the provider shows it.
     pub text: Cow<'a, str>,
-    /// The provider's proof of it, wanted back unchanged.
+    /// The provider's proof of it, wanted back unchanged. Read it by [`Thought::claudes_proof`] or
+    /// [`Thought::geminis_proof`]: a proof shown to another provider than its own makes it refuse the request.
     pub signature: Option<Cow<'a, str>>,
     /// Reasoning that the provider does not show, wanted back unchanged; then there is no text.
     pub redacted: Option<Cow<'a, str>>,
+}
+
+/// What tells Gemini's proofs from Claude's, which nothing precedes. Callers keep it with the proof.
+const GEMINIS: &str = "gemini:";
+
+impl Thought<'_> {
+    /// The proof, if it may be shown to a Claude.
+    pub fn claudes_proof(&self) -> Option<&str> {
+        self.signature
+            .as_deref()
+            .filter(|proof| !proof.starts_with(GEMINIS))
+    }
+
+    /// The proof, if a Gemini gave it, as it gave it.
+    pub fn geminis_proof(&self) -> Option<&str> {
+        self.signature.as_deref()?.strip_prefix(GEMINIS)
+    }
+
+    /// `proof` of a Gemini, as [`Thought::signature`] and [`crate::Event::ThoughtSignature`] hold it.
+    pub fn signature_of_gemini(proof: &str) -> String {
+        format!("{GEMINIS}{proof}")
+    }
 }
 
 /// A tool.
