@@ -1,0 +1,65 @@
+//! Names that Bedrock is particular about: ids of calls and names of documents. What does not fit gets a name
+//! that depends on its place in the conversation alone, so that a longer conversation begins with the same bytes
+//! and its cache holds.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+/// The longest id of a call.
+const LONGEST_ID: usize = 64;
+
+/// The longest name of a document, and room for a number behind it.
+const LONGEST_NAME: usize = 200 - 8;
+
+/// The names given so far.
+#[derive(Default)]
+pub(super) struct Names<'f> {
+    /// Ids that do not fit; the place is the new name.
+    ids: Vec<&'f str>,
+    documents: BTreeSet<String>,
+}
+
+impl<'f> Names<'f> {
+    /// The id of a call: `[a-zA-Z0-9_.:-]{1,64}`. The same id is always the same.
+    pub(super) fn call(&mut self, id: &'f str) -> Cow<'f, str> {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte);
+        if (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(fits) {
+            return Cow::Borrowed(id);
+        }
+        let known = self.ids.iter().position(|known| *known == id);
+        let place = known.unwrap_or_else(|| {
+            self.ids.push(id);
+            self.ids.len() - 1
+        });
+        Cow::Owned(format!("weir_{place}"))
+    }
+
+    /// The name of a document, unique in the request: letters, digits, single spaces, hyphens, parentheses and
+    /// square brackets.
+    pub(super) fn document(&mut self, name: Option<&str>) -> String {
+        let name = name.map(plain).filter(|name| !name.is_empty());
+        let name = name.unwrap_or_else(|| "document".to_owned());
+        let mut unique = name.clone();
+        let mut number = 1;
+        while !self.documents.insert(unique.clone()) {
+            number += 1;
+            unique = format!("{name} ({number})");
+        }
+        unique
+    }
+}
+
+fn plain(name: &str) -> String {
+    let shown = |c: char| {
+        if c.is_ascii_alphanumeric() || "-()[]".contains(c) {
+            c
+        } else {
+            ' '
+        }
+    };
+    let spaced: String = name.chars().map(shown).collect();
+    let words: Vec<_> = spaced.split_whitespace().collect();
+    let mut plain = words.join(" ");
+    plain.truncate(LONGEST_NAME);
+    plain
+}
