@@ -9,7 +9,9 @@ mod head;
 mod headers;
 mod opening;
 mod pool;
+mod pools;
 mod reply;
+mod shared;
 mod sse;
 mod stream;
 mod tls;
@@ -18,4 +20,5 @@ mod wire;
 
 pub(crate) use answer::Outgoing;
 pub(crate) use attempt::{Accepted, Order, Patience, attempt};
-pub(crate) use pool::{Pool, Pools};
+pub(crate) use pool::Pool;
+pub(crate) use pools::Pools;

@@ -4,6 +4,7 @@
 mod discard;
 mod drain;
 mod exchange;
+mod http2;
 mod listener;
 mod models;
 mod request;

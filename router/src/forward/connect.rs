@@ -11,8 +11,19 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use super::shared::Shared;
+use super::tls::ALPN_HTTP2;
 use super::wire::Wire;
 use crate::surroundings::{Carrier, Surroundings};
+
+/// A connection that was opened, by the HTTP that is spoken on it.
+#[derive(Debug)]
+pub(super) enum Opened {
+    /// HTTP/1.1: for one request at a time.
+    Own(Wire),
+    /// HTTP/2, because the provider chose it.
+    Shared(Arc<Shared>),
+}
 
 /// Where connections of one pool go.
 #[derive(Debug, Clone)]
@@ -59,14 +70,14 @@ pub(super) async fn connect(
     surroundings: &Surroundings,
     address: &Address,
     limit: Duration,
-) -> Result<Wire, ConnectError> {
+) -> Result<Opened, ConnectError> {
     match timeout(limit, open(surroundings, address)).await {
         Ok(opened) => opened,
         Err(_elapsed) => Err(ConnectError::TooSlow { limit }),
     }
 }
 
-async fn open(surroundings: &Surroundings, address: &Address) -> Result<Wire, ConnectError> {
+async fn open(surroundings: &Surroundings, address: &Address) -> Result<Opened, ConnectError> {
     match surroundings {
         Surroundings::System => {
             let stream = TcpStream::connect((address.host.as_str(), address.port))
@@ -82,15 +93,23 @@ async fn open(surroundings: &Surroundings, address: &Address) -> Result<Wire, Co
     }
 }
 
-/// Begins HTTP on `carrier`, encrypted where it is to be.
-async fn begin(carrier: impl Carrier, tls: Option<&Tls>) -> Result<Wire, ConnectError> {
-    let begun = match tls {
-        None => Wire::begin(TokioIo::new(carrier)).await,
-        Some(Tls { config, name }) => {
-            let connector = TlsConnector::from(config.clone());
-            let secured = connector.connect(name.clone(), carrier).await;
-            Wire::begin(TokioIo::new(secured.map_err(ConnectError::Tls)?)).await
-        }
+/// Begins HTTP on `carrier`, encrypted where it is to be, and in the version that the provider chooses then.
+async fn begin(carrier: impl Carrier, tls: Option<&Tls>) -> Result<Opened, ConnectError> {
+    let Some(Tls { config, name }) = tls else {
+        return own(carrier).await;
     };
-    begun.map_err(ConnectError::Http)
+    let connector = TlsConnector::from(config.clone());
+    let secured = connector.connect(name.clone(), carrier).await;
+    let secured = secured.map_err(ConnectError::Tls)?;
+    if secured.get_ref().1.alpn_protocol() == Some(ALPN_HTTP2) {
+        let shared = Shared::begin(TokioIo::new(secured)).await;
+        shared.map(Opened::Shared).map_err(ConnectError::Http)
+    } else {
+        own(secured).await
+    }
+}
+
+async fn own(carrier: impl Carrier) -> Result<Opened, ConnectError> {
+    let wire = Wire::begin(TokioIo::new(carrier)).await;
+    wire.map(Opened::Own).map_err(ConnectError::Http)
 }

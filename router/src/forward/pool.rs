@@ -1,35 +1,28 @@
-//! Idle connections to one address, and the registry by which tables find them. A pool outlives the tables
-//! that name it: a swap closes no connection that the next table would open again.
-//!
-//! Taking and giving back lock nothing; the registry's lock is taken only while a table is made ready.
+//! The connections to one address: idle ones of HTTP/1.1, each for one request at a time, and shared ones of
+//! HTTP/2. Nothing is locked to take one or to give it back.
 
-use std::collections::HashMap;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use crossbeam_queue::ArrayQueue;
 use http::{Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use rustls::pki_types::ServerName;
 use tokio::time::Instant;
-use weir_table::base_url::Scheme;
-use weir_table::{BaseUrl, Connections};
 
-use super::connect::{Address, ConnectError, Tls, connect};
-use super::tls::{Authorities, TlsError};
-use super::wire::{Condition, Wire};
+use super::connect::{Address, ConnectError, Opened, connect};
+use super::shared::{Lane, Shared};
+use super::wire::{Condition, NotAnswered, Wire, poll_piece};
 use crate::body::Spliced;
 use crate::surroundings::Surroundings;
 
-/// Idle connections that are kept where the provider does not say how many.
-const MAX_IDLE: u32 = 512;
-
-/// How long they are kept where the provider does not say: less than the 5 s that uvicorn and Node allow.
-const IDLE: Duration = Duration::from_secs(4);
+/// How long no connection is kept after one ended under a request.
+const DISTRUST: Duration = Duration::from_mins(1);
 
 /// The connections to one address.
 #[derive(Debug)]
@@ -38,6 +31,11 @@ pub(crate) struct Pool {
     address: Address,
     idle: ArrayQueue<Idle>,
     idle_limit: Duration,
+    /// Connections of HTTP/2, where the provider speaks it.
+    shared: ArcSwap<Vec<Arc<Shared>>>,
+    born: Instant,
+    /// Until when kept connections are not trusted, in milliseconds after `born`.
+    distrusted_until: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -51,14 +49,26 @@ struct Idle {
 #[derive(Debug)]
 pub(crate) struct Inflow {
     body: Incoming,
-    wire: Wire,
+    way: Way,
     pool: Arc<Pool>,
+}
+
+/// What an answer comes on.
+#[derive(Debug)]
+enum Way {
+    /// A connection of its own.
+    Own(Wire),
+    /// A place on a shared one, which is left when this is dropped.
+    Lane(Lane),
 }
 
 impl Inflow {
     /// The next piece.
     pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Bytes>>> {
-        self.wire.poll_data(&mut self.body, cx)
+        match &mut self.way {
+            Way::Own(wire) => wire.poll_data(&mut self.body, cx),
+            Way::Lane(_) => poll_piece(&mut self.body, cx),
+        }
     }
 
     /// The next piece.
@@ -79,8 +89,9 @@ impl Inflow {
     /// Keeps the connection, once the answer has been read to its end. One on which the request is still
     /// being sent, because the provider did not wait for all of it, holds the prompt, and closes.
     pub(super) fn give_back(self) {
-        let Self { body, mut wire, pool } = self;
+        let Self { body, way, pool } = self;
         drop(body);
+        let Way::Own(mut wire) = way else { return };
         if wire.poll_condition(&mut Context::from_waker(Waker::noop())) != Condition::Ready {
             return;
         }
@@ -111,60 +122,114 @@ impl SendError {
 }
 
 impl Pool {
+    /// A pool without connections, of at most `max_idle` idle ones.
+    pub(super) fn new(
+        surroundings: Surroundings,
+        address: Address,
+        max_idle: usize,
+        idle_limit: Duration,
+    ) -> Self {
+        Self {
+            surroundings,
+            address,
+            idle: ArrayQueue::new(max_idle),
+            idle_limit,
+            shared: ArcSwap::default(),
+            born: Instant::now(),
+            distrusted_until: AtomicU64::new(0),
+        }
+    }
+
     /// Sends `request` and waits for the head of its answer. A kept connection that turns out to be closed
-    /// before anything was sent on it gives way to another one; one that ends without an answer, once, to a
-    /// new one.
-    ///
-    /// Providers close idle connections when they like, and a request that is on its way just then gets no
-    /// answer. RFC 9110, section 9.2.2 lets only idempotent requests be sent again by themselves. A
-    /// completion may cost money twice and has no other effect, and this is no more than a chain's retry of
-    /// `ConnectFailed`; without it, every such race would be the caller's error.
+    /// before anything was sent on it gives way to another one; once something was sent, nothing is sent
+    /// again (RFC 9110, section 9.2.2): what follows is the walk's to decide.
     pub(crate) async fn send(
         self: &Arc<Self>,
         mut request: Request<Spliced>,
         connect_limit: Duration,
     ) -> Result<Response<Inflow>, SendError> {
-        while let Some(mut wire) = poll_fn(|cx| Poll::Ready(self.take(cx))).await {
-            let spare = request.clone();
-            match wire.send(request).await {
-                Ok(response) => return Ok(self.inflow(response, wire)),
-                Err(mut error) => {
-                    let unsent = error.take_message();
-                    let error = error.into_error();
-                    request = match unsent {
-                        Some(unsent) => unsent,
-                        None if error.is_parse() => return Err(SendError::Ended(error)),
-                        None => return self.send_anew(spare, connect_limit).await,
-                    };
+        while let Some(way) = poll_fn(|cx| Poll::Ready(self.take(cx))).await {
+            request = match self.send_on(way, request).await {
+                Ok(response) => return Ok(response),
+                Err(NotAnswered {
+                    unsent: Some(unsent), ..
+                }) => unsent,
+                Err(NotAnswered { unsent: None, error }) => {
+                    self.distrust();
+                    return Err(SendError::Ended(error));
                 }
+            };
+        }
+        let way = self.open(connect_limit).await?;
+        let sent = self.send_on(way, request).await;
+        sent.map_err(|failed| SendError::Ended(failed.error))
+    }
+
+    async fn send_on(
+        self: &Arc<Self>,
+        mut way: Way,
+        request: Request<Spliced>,
+    ) -> Result<Response<Inflow>, NotAnswered> {
+        let response = match &mut way {
+            Way::Own(wire) => wire.send(request).await?,
+            Way::Lane(lane) => lane.send(request).await?,
+        };
+        Ok(response.map(|body| Inflow {
+            body,
+            way,
+            pool: self.clone(),
+        }))
+    }
+
+    /// A new connection. One that can be shared is there for others from now on.
+    async fn open(&self, limit: Duration) -> Result<Way, SendError> {
+        // Boxed, because it is large, and every request would have to keep room for it.
+        let opened = Box::pin(connect(&self.surroundings, &self.address, limit)).await?;
+        match opened {
+            Opened::Own(wire) => Ok(Way::Own(wire)),
+            Opened::Shared(shared) => {
+                self.share(&shared);
+                // Nobody else has had the time to fill it; if it has closed, sending says so.
+                Ok(Way::Lane(shared.claim()))
             }
         }
-        self.send_anew(request, connect_limit).await
     }
 
-    /// Sends `request` on a new connection.
-    async fn send_anew(
-        self: &Arc<Self>,
-        request: Request<Spliced>,
-        connect_limit: Duration,
-    ) -> Result<Response<Inflow>, SendError> {
-        let mut wire = connect(&self.surroundings, &self.address, connect_limit).await?;
-        match wire.send(request).await {
-            Ok(response) => Ok(self.inflow(response, wire)),
-            Err(error) => Err(SendError::Ended(error.into_error())),
+    fn share(&self, opened: &Arc<Shared>) {
+        self.shared.rcu(|known| {
+            let open = known.iter().filter(|shared| shared.is_open());
+            open.chain([opened]).cloned().collect::<Vec<_>>()
+        });
+    }
+
+    /// No kept connection is used for a while: the provider closes them as it likes, and each time a request
+    /// would be lost with it.
+    fn distrust(&self) {
+        let until = self.born.elapsed() + DISTRUST;
+        let millis = u64::try_from(until.as_millis()).unwrap_or(u64::MAX);
+        self.distrusted_until.store(millis, Ordering::Relaxed);
+    }
+
+    fn is_distrusted(&self) -> bool {
+        let until = self.distrusted_until.load(Ordering::Relaxed);
+        until > 0 && self.born.elapsed() < Duration::from_millis(until)
+    }
+
+    /// A connection that is there already.
+    fn take(&self, cx: &mut Context<'_>) -> Option<Way> {
+        if self.address.tls.is_some()
+            && let Some(lane) = self.shared.load().iter().find_map(Shared::lane)
+        {
+            return Some(Way::Lane(lane));
         }
-    }
-
-    fn inflow(self: &Arc<Self>, response: Response<Incoming>, wire: Wire) -> Response<Inflow> {
-        response.map(|body| Inflow {
-            body,
-            wire,
-            pool: self.clone(),
-        })
+        self.take_idle(cx).map(Way::Own)
     }
 
     /// A kept connection that is open and ready. One that is still busy goes back to the queue.
-    fn take(&self, cx: &mut Context<'_>) -> Option<Wire> {
+    fn take_idle(&self, cx: &mut Context<'_>) -> Option<Wire> {
+        if self.is_distrusted() {
+            return None;
+        }
         for _ in 0..self.idle.len() {
             let mut idle = self.idle.pop()?;
             if idle.since.elapsed() > self.idle_limit {
@@ -181,7 +246,8 @@ impl Pool {
 
     /// Closes kept connections that were kept for long enough, and those that the provider has closed:
     /// nobody drives a connection while it is idle.
-    fn sweep(&self, cx: &mut Context<'_>) {
+    pub(super) fn sweep(&self, cx: &mut Context<'_>) {
+        self.sweep_shared();
         for _ in 0..self.idle.len() {
             let Some(mut idle) = self.idle.pop() else { return };
             let young = idle.since.elapsed() <= self.idle_limit;
@@ -190,127 +256,16 @@ impl Pool {
             }
         }
     }
-}
 
-/// What makes two pools the same.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Identity {
-    scheme: Scheme,
-    host: String,
-    port: u16,
-    authorities: Option<String>,
-    max_idle: Option<u32>,
-    idle_ms: Option<u64>,
-}
-
-/// Every pool that some table or request still holds.
-#[derive(Debug, Default)]
-pub(crate) struct Pools {
-    surroundings: Surroundings,
-    authorities: Authorities,
-    known: Mutex<HashMap<Identity, Weak<Pool>>>,
-}
-
-impl Pools {
-    /// No pool yet; what comes opens its connections in `surroundings`.
-    pub(crate) fn new(surroundings: Surroundings) -> Self {
-        Self {
-            surroundings,
-            ..Self::default()
+    /// Forgets shared connections that are closed, and those that nobody has used since the last time.
+    fn sweep_shared(&self) {
+        if !self.shared.load().is_empty() {
+            self.shared.rcu(|known| {
+                let kept = known
+                    .iter()
+                    .filter(|shared| shared.is_open() && !shared.has_rested());
+                kept.cloned().collect::<Vec<_>>()
+            });
         }
-    }
-
-    /// The pool for `url`, the one there is or a new one.
-    pub(crate) fn get(
-        &self,
-        url: &BaseUrl,
-        ca_bundle: Option<&str>,
-        connections: Connections,
-    ) -> Result<Arc<Pool>, TlsError> {
-        let identity = Identity {
-            scheme: url.scheme(),
-            host: url.host().to_owned(),
-            port: url.port(),
-            authorities: ca_bundle.map(str::to_owned),
-            max_idle: connections.max_idle,
-            idle_ms: connections.idle_ms,
-        };
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pool) = known.get(&identity).and_then(Weak::upgrade) {
-            return Ok(pool);
-        }
-        known.retain(|_, pool| pool.strong_count() > 0);
-        let pool = Arc::new(self.make(&identity)?);
-        known.insert(identity, Arc::downgrade(&pool));
-        Ok(pool)
-    }
-
-    /// Closes idle connections whose time is over, in every pool.
-    pub(crate) async fn sweep(&self) {
-        let pools: Vec<Arc<Pool>> = {
-            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.values().filter_map(Weak::upgrade).collect()
-        };
-        poll_fn(|cx| {
-            for pool in &pools {
-                pool.sweep(cx);
-            }
-            Poll::Ready(())
-        })
-        .await;
-    }
-
-    fn make(&self, identity: &Identity) -> Result<Pool, TlsError> {
-        let host = identity
-            .host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_owned();
-        let tls = match identity.scheme {
-            Scheme::Http => None,
-            Scheme::Https => {
-                let config = self.authorities.client(identity.authorities.as_deref())?;
-                let name = ServerName::try_from(host.clone()).map_err(|_| TlsError::Bundle)?;
-                Some(Tls { config, name })
-            }
-        };
-        let max_idle = identity.max_idle.unwrap_or(MAX_IDLE).max(1);
-        Ok(Pool {
-            surroundings: self.surroundings.clone(),
-            address: Address {
-                host,
-                port: identity.port,
-                tls,
-            },
-            idle: ArrayQueue::new(max_idle as usize),
-            idle_limit: identity.idle_ms.map_or(IDLE, Duration::from_millis),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use weir_table::{BaseUrl, Connections};
-
-    use super::Pools;
-
-    #[test]
-    fn a_pool_is_found_again_as_long_as_somebody_holds_it() {
-        let pools = Pools::default();
-        let url = BaseUrl::parse("http://127.0.0.1:1/v1").unwrap();
-        let other = BaseUrl::parse("http://127.0.0.1:1/v2").unwrap();
-        let first = pools.get(&url, None, Connections::default()).unwrap();
-        let second = pools.get(&other, None, Connections::default()).unwrap();
-        assert!(
-            Arc::ptr_eq(&first, &second),
-            "the path is no part of a connection"
-        );
-        let bounded = Connections {
-            max_idle: Some(1),
-            idle_ms: None,
-        };
-        assert!(!Arc::ptr_eq(&first, &pools.get(&url, None, bounded).unwrap()));
     }
 }

@@ -6,6 +6,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
+/// What HTTP/2 is called where versions are agreed on (RFC 9113, section 3.2).
+pub(super) const ALPN_HTTP2: &[u8] = b"h2";
+
 /// Why a provider can't be spoken to over TLS.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
@@ -77,7 +80,7 @@ fn configure(roots: RootCertStore) -> Result<Arc<ClientConfig>, TlsError> {
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![ALPN_HTTP2.to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::rt::{Read, Write};
 
@@ -22,6 +21,15 @@ pub(super) struct Wire {
     sender: SendRequest<Spliced>,
     /// `None` once it has ended.
     io: Option<Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>>,
+}
+
+/// Why a request got no answer.
+#[derive(Debug)]
+pub(super) struct NotAnswered {
+    /// The request, if nothing of it was sent.
+    pub(super) unsent: Option<Request<Spliced>>,
+    /// What happened.
+    pub(super) error: hyper::Error,
 }
 
 /// Whether a kept connection can be used.
@@ -53,13 +61,17 @@ impl Wire {
     pub(super) async fn send(
         &mut self,
         request: Request<Spliced>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Spliced>>> {
+    ) -> Result<Response<Incoming>, NotAnswered> {
         let mut answered = pin!(self.sender.try_send_request(request));
-        poll_fn(|cx| {
+        let sent = poll_fn(|cx| {
             drive(&mut self.io, cx);
             answered.as_mut().poll(cx)
         })
-        .await
+        .await;
+        sent.map_err(|mut error| NotAnswered {
+            unsent: error.take_message(),
+            error: error.into_error(),
+        })
     }
 
     /// The next piece of `body`, which is the answer to the request sent last.
@@ -96,7 +108,7 @@ fn drive(io: &mut Option<Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>
 }
 
 /// A piece of `body` that is there already; trailers are passed over.
-fn poll_piece(body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Bytes>>> {
+pub(super) fn poll_piece(body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Bytes>>> {
     loop {
         match Pin::new(&mut *body).poll_frame(cx) {
             Poll::Pending => return Poll::Pending,

@@ -7,24 +7,27 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
+use hyper::server::conn::http1::{self, Connection};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
-use tokio::time::sleep;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
-use super::{Hub, exchange};
+use super::{Drain, Hub, exchange, http2};
 use crate::surroundings::Carrier;
 
 /// The most headers of a request.
 const MAX_HEADERS: usize = 128;
 
 /// The largest head of a request, in bytes.
-const MAX_HEAD: usize = 64 * 1024;
+pub(super) const MAX_HEAD: u32 = 64 * 1024;
 
 /// How long a request's head may take to arrive. Also bounds how long a connection may be idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// How a client of HTTP/2 begins.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// How long to wait when the system has no more file descriptors.
 const EXHAUSTED: Duration = Duration::from_millis(50);
@@ -40,7 +43,7 @@ pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, connections: Tas
         };
         match accepted {
             Ok((stream, _)) if stream.set_nodelay(true).is_ok() => {
-                connections.spawn(serve_connection(stream, hub.clone()));
+                connections.spawn(accepted_connection(stream, hub.clone()));
             }
             Ok((closed_already, _)) => drop(closed_already),
             Err(error) => accept_failed(&error).await,
@@ -53,7 +56,42 @@ async fn accept_failed(error: &io::Error) {
     sleep(EXHAUSTED).await;
 }
 
-/// Answers the requests that come on `io`, until it ends.
+/// Finds out which HTTP a caller speaks, and speaks it.
+async fn accepted_connection(stream: TcpStream, hub: Arc<Hub>) {
+    let mut closing = pin!(hub.drain.closing());
+    let version = tokio::select! {
+        biased;
+        version = timeout(HEAD_TIMEOUT, spoken(&stream)) => version,
+        () = &mut closing => return,
+    };
+    match version {
+        Ok(Ok(Version::Http1)) => serve_connection(stream, hub.clone()).await,
+        Ok(Ok(Version::Http2)) => http2::serve_connection(stream, hub.clone()).await,
+        // It has said nothing, or has gone.
+        Ok(Err(_)) | Err(_) => {}
+    }
+}
+
+/// Which HTTP is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    Http1,
+    Http2,
+}
+
+/// Looks at the first bytes without taking them. A client of HTTP/2 sends its preface in one piece, and no
+/// method of HTTP/1.1 begins like it (RFC 9113, section 3.4).
+async fn spoken(stream: &TcpStream) -> io::Result<Version> {
+    let mut first = [0; PREFACE.len()];
+    let length = stream.peek(&mut first).await?;
+    if first[..length] == *PREFACE {
+        Ok(Version::Http2)
+    } else {
+        Ok(Version::Http1)
+    }
+}
+
+/// Answers the requests that come on `io` in HTTP/1.1, until it ends.
 pub(crate) async fn serve_connection(io: impl Carrier, hub: Arc<Hub>) {
     let service = service_fn(|request| {
         let hub = hub.clone();
@@ -63,9 +101,17 @@ pub(crate) async fn serve_connection(io: impl Carrier, hub: Arc<Hub>) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_headers(MAX_HEADERS)
-        .max_header_size(MAX_HEAD)
+        .max_header_size(MAX_HEAD as usize)
         .serve_connection(TokioIo::new(io), service);
-    let (mut http, mut closing) = (pin!(http), pin!(hub.drain.closing()));
+    until_ended(http, &hub.drain, Connection::graceful_shutdown).await;
+}
+
+/// Drives the connection `http` to its end, and tells it once when the router's end comes.
+pub(super) async fn until_ended<C>(http: C, drain: &Drain, finish: impl Fn(Pin<&mut C>))
+where
+    C: Future<Output = hyper::Result<()>>,
+{
+    let (mut http, mut closing) = (pin!(http), pin!(drain.closing()));
     let mut watch = Watch::Unregistered;
     let ended: hyper::Result<()> = poll_fn(|cx| {
         // Registered once, because the waker is the task's own and stays the same; from then on a load
@@ -74,9 +120,9 @@ pub(crate) async fn serve_connection(io: impl Carrier, hub: Arc<Hub>) {
             let _not_yet = Future::poll(closing.as_mut(), cx);
             watch = Watch::Registered;
         }
-        if watch == Watch::Registered && hub.drain.is_closing() {
+        if watch == Watch::Registered && drain.is_closing() {
             watch = Watch::Over;
-            Pin::as_mut(&mut http).graceful_shutdown();
+            finish(http.as_mut());
         }
         Future::poll(http.as_mut(), cx)
     })

@@ -6,6 +6,7 @@
 mod bad_input;
 mod connections;
 mod fallback;
+mod http2;
 mod lifecycle;
 mod pass_through;
 mod rig;

@@ -1,5 +1,6 @@
 //! TLS to providers: verified always, by the system's authorities or the provider's own.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -14,6 +15,11 @@ use crate::upstream::{Upstream, chat, good_stream};
 
 /// An authority made for one test, and what a server needs that it vouches for as `name`.
 fn authority(name: &str) -> (String, TlsAcceptor) {
+    authority_for(name, &[])
+}
+
+/// The same for a server that speaks `protocols`.
+pub(crate) fn authority_for(name: &str, protocols: &[&[u8]]) -> (String, TlsAcceptor) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -23,7 +29,7 @@ fn authority(name: &str) -> (String, TlsAcceptor) {
         .signed_by(&key, &authority)
         .unwrap();
     let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(crypto)
+    let mut config = ServerConfig::builder_with_provider(crypto)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
@@ -32,15 +38,16 @@ fn authority(name: &str) -> (String, TlsAcceptor) {
             PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
         )
         .unwrap();
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     (authority.pem(), TlsAcceptor::from(Arc::new(config)))
 }
 
-fn secure(upstream: &Upstream, ca_bundle: Option<String>) -> Table {
-    let base_url = BaseUrl::parse(&format!("https://{}/v1", upstream.addr)).unwrap();
+pub(crate) fn secure(addr: SocketAddr, ca_bundle: Option<String>) -> Table {
+    let base_url = BaseUrl::parse(&format!("https://{addr}/v1")).unwrap();
     let provider = Provider {
         base_url,
         ca_bundle,
-        ..provider(upstream.addr)
+        ..provider(addr)
     };
     table(
         vec![("p", provider)],
@@ -52,7 +59,7 @@ fn secure(upstream: &Upstream, ca_bundle: Option<String>) -> Table {
 async fn a_provider_is_trusted_by_its_own_authority() {
     let (bundle, tls) = authority("127.0.0.1");
     let upstream = Upstream::start_tls(vec![chat("secret"), good_stream("flow")], tls).await;
-    let rig = Rig::with(secure(&upstream, Some(bundle))).await;
+    let rig = Rig::with(secure(upstream.addr, Some(bundle))).await;
     assert_eq!(rig.chat(r#"{"model":"policy/talk"}"#).await.content(), "secret");
     let stream = rig.chat(r#"{"model":"policy/talk","stream":true}"#).await;
     assert!(stream.text().ends_with("[DONE]\n\n"), "{}", stream.text());
@@ -67,7 +74,7 @@ async fn a_provider_that_nobody_vouches_for_is_not_asked() {
     drop(tls);
     for (bundle, tls) in [(own, elsewhere), (named, misnamed)] {
         let upstream = Upstream::start_tls(vec![chat("never")], tls).await;
-        let reply = Rig::with(secure(&upstream, Some(bundle)))
+        let reply = Rig::with(secure(upstream.addr, Some(bundle)))
             .await
             .chat(r#"{"model":"policy/talk"}"#)
             .await;
