@@ -9,10 +9,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 mod blocks;
 mod extra;
+pub mod frames;
 mod media;
 mod model;
 mod names;
 mod read;
+pub mod sign;
 mod stop;
 mod stream;
 mod wire;
