@@ -8,6 +8,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 mod blocks;
+pub mod embeddings;
 mod extra;
 pub mod frames;
 mod media;

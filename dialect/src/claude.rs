@@ -6,7 +6,6 @@
 //! newest; what is not called Claude at all (others speak Anthropic's Messages too) takes everything.
 //! Source: <https://platform.claude.com/docs/en/build-with-claude/thinking> and the pages on effort and on
 //! what is new in each model.
-#![allow(dead_code, reason = "The dialects that use it arrive one by one.")]
 
 use crate::form::Effort;
 

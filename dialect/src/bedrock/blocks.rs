@@ -99,7 +99,7 @@ impl<'f> Blocks<'f> {
 
     fn drop_detail(&mut self, image: &Media<'_>) {
         if image.detail.as_ref().is_some_and(|detail| detail != "auto") {
-            self.dropped.add("detail");
+            self.dropped.add("messages[].content[].image_url.detail");
         }
     }
 
@@ -147,16 +147,17 @@ impl<'f> Blocks<'f> {
         }))
     }
 
-    /// Thoughts go back only with their proof, which no model takes them without.
+    /// Only Claude wants thoughts back, and takes them with its own proof only.
     fn thought(&mut self, thought: &'f Thought<'_>) -> Option<Block<'f>> {
-        let reasoning = match (&thought.redacted, &thought.signature) {
-            (Some(redacted), _) => Reasoning::RedactedContent(redacted),
-            (None, Some(signature)) => Reasoning::ReasoningText {
+        let is_claude = matches!(self.model, Model::Claude(_));
+        let reasoning = match (&thought.redacted, thought.claudes_proof()) {
+            (Some(redacted), _) if is_claude => Reasoning::RedactedContent(redacted),
+            (None, Some(signature)) if is_claude => Reasoning::ReasoningText {
                 text: &thought.text,
-                signature: Some(signature),
+                signature,
             },
-            (None, None) => {
-                self.dropped.add("reasoning_content");
+            _ => {
+                self.dropped.add("messages[].reasoning_content");
                 return None;
             }
         };

@@ -85,11 +85,7 @@ pub(super) struct ToolResult<'f> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Reasoning<'f> {
-    ReasoningText {
-        text: &'f str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        signature: Option<&'f str>,
-    },
+    ReasoningText { text: &'f str, signature: &'f str },
     RedactedContent(&'f str),
 }
 

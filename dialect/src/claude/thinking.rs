@@ -129,7 +129,7 @@ fn lacks_thoughts(ask: &Ask<'_>) -> bool {
     })
 }
 
-/// Whether `part` is a thought that may be sent back: one with its proof, or one that is not shown.
-pub(crate) fn is_kept_thought(part: &Part<'_>) -> bool {
-    matches!(part, Part::Thought(thought) if thought.signature.is_some() || thought.redacted.is_some())
+/// Whether `part` is a thought that goes back to a Claude: one with its proof, or one that is not shown.
+fn is_kept_thought(part: &Part<'_>) -> bool {
+    matches!(part, Part::Thought(thought) if thought.claudes_proof().is_some() || thought.redacted.is_some())
 }

@@ -387,7 +387,12 @@ fn thoughts_go_back_with_their_proof_and_not_without() {
         text: "Hm?".into(),
         ..Thought::default()
     };
-    let thoughts = [proven, hidden, bare].map(Part::Thought);
+    let geminis = Thought {
+        text: "Hm!".into(),
+        signature: Some(Thought::signature_of_gemini("cHJvb2Y=").into()),
+        redacted: None,
+    };
+    let thoughts = [proven, hidden, bare, geminis].map(Part::Thought);
     let ask = Ask {
         turns: vec![
             says(Role::User, vec![text("a")]),
@@ -397,7 +402,7 @@ fn thoughts_go_back_with_their_proof_and_not_without() {
         ..Ask::default()
     };
     let (body, dropped) = written(&ask, CLAUDE);
-    assert_eq!(dropped, ["reasoning_content"]);
+    assert_eq!(dropped, ["messages[].reasoning_content"]);
     assert_eq!(
         body["messages"][1]["content"],
         json!([
@@ -406,6 +411,8 @@ fn thoughts_go_back_with_their_proof_and_not_without() {
             {"text": "b"},
         ])
     );
+    let (body, _) = written(&ask, NOVA);
+    assert_eq!(body["messages"][1]["content"], json!([{"text": "b"}]));
 }
 
 fn cached<'a>() -> Ask<'a> {
@@ -539,7 +546,7 @@ fn what_is_only_a_hint_is_dropped_and_named() {
         "frequency_penalty",
         "presence_penalty",
         "user",
-        "detail",
+        "messages[].content[].image_url.detail",
         "parallel_tool_calls",
     ];
     assert_eq!(dropped, wanted);
