@@ -6,17 +6,23 @@
 
 mod answer;
 mod blocks;
-
+mod error;
 mod finish;
-
+mod heard;
+mod read;
 mod reader;
 mod tools;
+mod turns;
 mod usage;
 mod write;
+mod writer;
 
 pub use answer::{read_answer, write_answer};
+pub use error::{error_body, error_event, error_kind};
+pub use read::{read_count, read_request, write_count};
 pub use reader::reader;
 pub use write::write_request;
+pub use writer::writer;
 
 /// What this dialect is called in refusals.
 const DIALECT: &str = "Anthropic's Messages";

@@ -64,7 +64,7 @@ impl Claude<'_> {
     pub(crate) fn thinking(self, ask: &Ask<'_>) -> Thinking {
         let is_forced = matches!(ask.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_)));
         match ask.reasoning {
-            None if is_forced => Thinking::said(self.least().mode),
+            None if is_forced && self.is_one() => Thinking::said(self.least().mode),
             None => Thinking::said(None),
             Some(Reasoning::Off) => self.least(),
             Some(_) if is_forced => Thinking {

@@ -104,4 +104,9 @@ fn no_generation_thinks_before_a_call_that_it_is_forced_to() {
     ask.reasoning = None;
     let quiet = thinking("claude-opus-5", &ask);
     assert_eq!((quiet.mode, quiet.is_as_asked), (Some(Mode::Disabled), true));
+    assert_eq!(
+        thinking("deepseek-chat", &ask).mode,
+        None,
+        "nothing is known of it"
+    );
 }
