@@ -1,0 +1,194 @@
+//! Runs schedules: one after another on as many threads as there are processors, each in a runtime of its
+//! own whose clock only moves when nothing else can.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Builder;
+use tokio::task::{JoinSet, yield_now};
+use tokio::time::sleep;
+use weir_router::source::pushed;
+use weir_router::surroundings::Surroundings;
+use weir_router::{Config, Engine, Secret};
+
+use crate::caller::call;
+use crate::history::{History, Request};
+use crate::internet::Internet;
+use crate::pipe::{Weather, connection};
+use crate::promises::broken;
+use crate::schedule::{Ask, Schedule};
+use crate::tables::{credential, with_cluster};
+
+/// The seeds of an ordinary run.
+const SEEDS: Range<u64> = 0..1_000;
+
+/// For how long a router may still tidy up after its last answer: longer than it waits for the end of a
+/// connection whose stream is whole.
+const TIDY: Duration = Duration::from_millis(500);
+
+/// What is asked for in a schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Plain,
+    Streamed,
+}
+
+/// Runs every seed, and fails if any promise was broken under any of them.
+pub(crate) fn every_seed_of(kind: Kind) {
+    let (seeds, begun) = (seeds(), Instant::now());
+    let next = AtomicU64::new(seeds.start);
+    let work = || {
+        let mut failures = Vec::new();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                return failures;
+            }
+            failures.extend(failure(seed, kind));
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut failures: Vec<Failure> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap())
+            .collect()
+    });
+    failures.sort_by_key(|failure| failure.seed);
+    assert!(
+        failures.is_empty(),
+        "{kind:?}: {} of {seeds:?} broke a promise\n{}",
+        failures.len(),
+        told(&failures)
+    );
+    let took = begun.elapsed();
+    eprintln!("figure: schedules {kind:?} {seeds:?} took {took:.1?}");
+}
+
+fn seeds() -> Range<u64> {
+    let Ok(text) = std::env::var("WEIR_SIM_SEEDS") else {
+        return SEEDS;
+    };
+    let number = |text: &str| text.parse().expect("WEIR_SIM_SEEDS is N or N..M");
+    match text.split_once("..") {
+        Some((from, to)) => number(from)..number(to),
+        None => number(&text)..number(&text) + 1,
+    }
+}
+
+/// A schedule under which a promise was broken.
+struct Failure {
+    seed: u64,
+    broken: Vec<String>,
+    history: History,
+}
+
+fn failure(seed: u64, kind: Kind) -> Option<Failure> {
+    let history = history_of(seed, kind);
+    if std::env::var_os("WEIR_SIM_SHOW").is_some() {
+        eprintln!("seed {seed}, {kind:?}:\n{history}");
+    }
+    let broken = broken(&history);
+    (!broken.is_empty()).then_some(Failure {
+        seed,
+        broken,
+        history,
+    })
+}
+
+/// What was broken under each seed, and all that there is to know of the first.
+fn told(failures: &[Failure]) -> String {
+    let mut text = String::new();
+    for Failure { seed, broken, .. } in failures {
+        writeln!(text, "seed {seed}: {}", broken.join("; ")).unwrap();
+    }
+    if let Some(Failure { seed, history, .. }) = failures.first() {
+        writeln!(text, "seed {seed} in full:\n{history}").unwrap();
+        writeln!(
+            text,
+            "replay: WEIR_SIM_SEEDS={seed} cargo test -p weir-router --test simulation"
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// What happens under `seed`.
+pub(crate) fn history_of(seed: u64, kind: Kind) -> History {
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(play(seed, kind))
+}
+
+async fn play(seed: u64, kind: Kind) -> History {
+    let schedule = Schedule::of(seed, kind);
+    let internet = Internet::new(seed, schedule.providers.clone());
+    let (pusher, updates) = pushed::source();
+    let anywhere = ([127, 0, 0, 1], 0).into();
+    let surroundings = Surroundings::Given(Arc::new(internet.clone()));
+    let engine = Engine::start(&Config::new(anywhere, anywhere), surroundings, updates).unwrap();
+    let credentials = BTreeMap::from([(credential(), Secret::new("sk-test"))]);
+    let tables = with_cluster(schedule.table.clone());
+    pusher.push(tables, credentials).await.unwrap();
+    while !engine.is_ready() {
+        // Tables are taken in on a thread of their own; no virtual time passes meanwhile.
+        yield_now().await;
+    }
+    let sweeping = tokio::spawn(engine.sweep());
+    let mut served = JoinSet::new();
+    let mut requests = Vec::new();
+    for ask in &schedule.asks {
+        sleep(ask.gap).await;
+        requests.push(request(&schedule, &internet, &engine, &mut served, ask).await);
+    }
+    while served.try_join_next().is_some() {}
+    sweeping.abort();
+    History {
+        policies: schedule.policies(),
+        requests,
+        in_flight: in_flight(&engine.metrics()),
+        served: served.len(),
+    }
+}
+
+async fn request(
+    schedule: &Schedule,
+    internet: &Internet,
+    engine: &Engine,
+    served: &mut JoinSet<()>,
+    ask: &Ask,
+) -> Request {
+    internet.expect(ask.wanted);
+    let first = internet.visits(0).len();
+    let (near, far) = connection(Weather::calm(), Weather::calm());
+    served.spawn(engine.serve_connection(far));
+    let sent = internet.now();
+    let reply = call(internet, near, ask).await;
+    sleep(TIDY).await;
+    let way = schedule.way(ask);
+    Request {
+        ask: ask.clone(),
+        rungs: way.rungs,
+        by_the_book: way.by_the_book,
+        sent,
+        deadline: sent + way.limit,
+        visits: internet.visits(first),
+        lost: internet.lost(sent),
+        reply,
+    }
+}
+
+fn in_flight(metrics: &str) -> Option<i64> {
+    let line = metrics
+        .lines()
+        .find(|line| line.starts_with("weir_router_in_flight_requests "))?;
+    line.split(' ').nth(1)?.parse().ok()
+}
