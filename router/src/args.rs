@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
+use http::HeaderValue;
 
-use crate::config::{AdminToken, Config, MAX_BODY_BYTES};
+use crate::config::{AdminToken, Config, MAX_BODY_BYTES, MAX_HELD_BYTES, MAX_IN_FLIGHT};
 use crate::log::LogFormat;
 
 /// Routes LLM traffic by the policies of a Kubernetes cluster.
@@ -50,6 +51,16 @@ pub struct Args {
     /// The largest request body that is read, in bytes; a larger one is answered 413.
     #[arg(long, env = "WEIR_MAX_BODY_BYTES", value_name = "BYTES", default_value_t = MAX_BODY_BYTES)]
     pub max_body_bytes: usize,
+    /// The most requests at once; further ones are answered 503 until others have ended.
+    #[arg(long, env = "WEIR_MAX_IN_FLIGHT", value_name = "N", default_value_t = MAX_IN_FLIGHT)]
+    pub max_in_flight: u64,
+    /// The most bytes of requests' bodies at once, over all of them; further ones are answered 503.
+    #[arg(long, env = "WEIR_MAX_HELD_BYTES", value_name = "BYTES", default_value_t = MAX_HELD_BYTES)]
+    pub max_held_bytes: usize,
+    /// An origin whose pages in browsers may ask, such as `https://chat.example.com`, or `*` for any; may be
+    /// given several times. None by default.
+    #[arg(long, env = "WEIR_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    pub cors_origin: Vec<HeaderValue>,
     /// On SIGTERM: how long to go on accepting after readiness fails, such as 5s, so that load balancers
     /// look away first.
     #[arg(long, env = "WEIR_DRAIN_DELAY", value_name = "TIME", default_value = "5s", value_parser = duration)]
@@ -71,6 +82,9 @@ impl Args {
             admin_token: self.admin_token_file.as_deref().map(read_token).transpose()?,
             default_namespace: self.default_namespace.clone(),
             max_body_bytes: self.max_body_bytes,
+            max_in_flight: self.max_in_flight,
+            max_held_bytes: self.max_held_bytes,
+            cors_origins: self.cors_origin.clone(),
             drain_delay: self.drain_delay,
             drain_timeout: self.drain_timeout,
         })

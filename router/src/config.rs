@@ -4,10 +4,17 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use http::HeaderValue;
 use subtle::ConstantTimeEq as _;
 
 /// The largest body that is read where nobody says: room for a few images in a prompt.
 pub const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
+
+/// The most requests at once where nobody says: far more than a router's processors can serve.
+pub const MAX_IN_FLIGHT: u64 = 10_000;
+
+/// The most bytes of requests' bodies at once where nobody says.
+pub const MAX_HELD_BYTES: usize = 512 * 1024 * 1024;
 
 /// How a router is run.
 #[derive(Debug, Clone)]
@@ -22,6 +29,12 @@ pub struct Config {
     pub default_namespace: String,
     /// The largest body that is read, in bytes.
     pub max_body_bytes: usize,
+    /// The most requests at once; further ones are answered 503.
+    pub max_in_flight: u64,
+    /// The most bytes of their bodies, over all of them.
+    pub max_held_bytes: usize,
+    /// Origins of pages in browsers that may ask, such as `https://chat.example.com`, or `*`; none by default.
+    pub cors_origins: Vec<HeaderValue>,
     /// How long requests are still taken after the router has said that it is about to end.
     pub drain_delay: Duration,
     /// How long requests may run on after that.
@@ -37,6 +50,9 @@ impl Config {
             admin_token: None,
             default_namespace: "default".to_owned(),
             max_body_bytes: MAX_BODY_BYTES,
+            max_in_flight: MAX_IN_FLIGHT,
+            max_held_bytes: MAX_HELD_BYTES,
+            cors_origins: Vec::new(),
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),
         }

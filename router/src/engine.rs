@@ -13,7 +13,7 @@ use tokio::time::interval;
 use crate::config::Config;
 use crate::forward::Pools;
 use crate::observe::Metrics;
-use crate::serve::{Drain, Hub, serve_connection};
+use crate::serve::{Drain, Hub, Origins, Room, serve_connection};
 use crate::source::Updates;
 use crate::state::{Assembler, Tables};
 use crate::surroundings::{Carrier, Surroundings};
@@ -45,6 +45,9 @@ impl Engine {
             drain: Drain::default(),
             default_namespace: config.default_namespace.clone(),
             max_body_bytes: config.max_body_bytes,
+            max_in_flight: config.max_in_flight,
+            room: Room::new(config.max_held_bytes),
+            origins: Origins::new(config.cors_origins.clone()),
         });
         Ok(Self {
             hub,

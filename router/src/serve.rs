@@ -1,17 +1,23 @@
 //! The data port: hyper itself, one task per connection and none per request. It reads a request, asks the
 //! route, walks it, and writes the answer.
 
+mod cors;
 mod discard;
 mod drain;
 mod exchange;
 mod http2;
 mod listener;
 mod models;
+mod patience;
 mod request;
 mod respond;
+mod room;
 
+pub(crate) use cors::Origins;
 pub(crate) use drain::Drain;
 pub(crate) use listener::{serve, serve_connection};
+
+pub(crate) use room::Room;
 
 use std::sync::Arc;
 
@@ -34,4 +40,10 @@ pub(crate) struct Hub {
     pub(crate) default_namespace: String,
     /// The largest body that is read.
     pub(crate) max_body_bytes: usize,
+    /// The most requests at once.
+    pub(crate) max_in_flight: u64,
+    /// Room for their bodies.
+    pub(crate) room: Room,
+    /// The origins whose pages may ask.
+    pub(crate) origins: Origins,
 }

@@ -16,6 +16,7 @@ use crate::state::Leaf;
 #[derive(Debug)]
 pub(crate) struct Record {
     metrics: Arc<Metrics>,
+    others: u64,
     begun: Instant,
     id: HeaderValue,
     operation: &'static str,
@@ -30,8 +31,9 @@ pub(crate) struct Record {
 impl Record {
     /// Begins the record of the request `id`.
     pub(crate) fn begin(metrics: &Arc<Metrics>, id: HeaderValue, operation: &'static str) -> Self {
-        metrics.in_flight.inc();
+        let others = metrics.in_flight.inc();
         Self {
+            others: u64::try_from(others).unwrap_or_default(),
             metrics: metrics.clone(),
             begun: Instant::now(),
             id,
@@ -43,6 +45,11 @@ impl Record {
             status: FailureClass::Cancelled.status(),
             ended: false,
         }
+    }
+
+    /// How many other requests were under way when it came.
+    pub(crate) fn others(&self) -> u64 {
+        self.others
     }
 
     /// When the request came.

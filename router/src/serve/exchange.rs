@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -23,6 +24,9 @@ use crate::operation::Operation;
 use crate::route::{Caller, Route, find};
 use crate::state::Leaf;
 use crate::walk::{Moment, Step, Terms, Try, Walk};
+
+/// When a caller whose request was one too many may try again.
+const OVERLOAD_PAUSE: Duration = Duration::from_secs(1);
 
 /// Answers one request.
 pub(super) async fn answer(hub: &Arc<Hub>, request: Request<Incoming>) -> Response<Outgoing> {
@@ -54,16 +58,17 @@ async fn routed(
 ) -> Response<Outgoing> {
     let record = Record::begin(&hub.metrics, id.clone(), operation.path());
     let found = async {
-        let bytes = request::read(&head.headers, body, hub.max_body_bytes).await?;
+        not_too_many(hub, &record)?;
+        let (bytes, place) = request::read(&head.headers, body, hub.max_body_bytes, &hub.room).await?;
         let prompt = Prompt::read(bytes)?;
         let caller = Caller {
             namespace: &hub.default_namespace,
         };
         let route = find(&hub.tables.load(), caller, operation, &prompt.model()?)?;
-        Ok((prompt, route))
+        Ok((prompt, place, route))
     };
     match found.await {
-        Ok((prompt, route)) => {
+        Ok((prompt, _place, route)) => {
             let order = Order {
                 operation,
                 prompt: &prompt,
@@ -73,6 +78,20 @@ async fn routed(
         }
         Err(failure) => give_up(&failure, Again::AsUsual, record, id, Trail::default()),
     }
+}
+
+/// Refuses what would be one request too many.
+fn not_too_many(hub: &Hub, record: &Record) -> Result<(), Failure> {
+    if record.others() < hub.max_in_flight {
+        return Ok(());
+    }
+    let text = "the router has as many requests under way as it takes (--max-in-flight); try again, or start \
+                more routers";
+    let failure = Failure::new(FailureClass::Overload, text);
+    Err(Failure {
+        retry_after: Some(OVERLOAD_PAUSE),
+        ..failure
+    })
 }
 
 /// Asks targets until one answers or the walk is over.

@@ -9,7 +9,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
 use super::listener::{MAX_HEAD, until_ended};
-use super::{Hub, exchange};
+use super::patience::Patient;
+use super::{Hub, cors};
 use crate::surroundings::Carrier;
 
 /// The most requests at once on a connection.
@@ -32,7 +33,7 @@ pub(super) async fn serve_connection(io: impl Carrier, hub: Arc<Hub>) {
     let shared = hub.clone();
     let service = service_fn(move |request| {
         let hub = shared.clone();
-        async move { Ok::<_, Infallible>(exchange::answer(&hub, request).await) }
+        async move { Ok::<_, Infallible>(cors::answer(&hub, request).await) }
     });
     let http = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
@@ -43,6 +44,6 @@ pub(super) async fn serve_connection(io: impl Carrier, hub: Arc<Hub>) {
         .max_header_list_size(MAX_HEAD)
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING)
-        .serve_connection(TokioIo::new(io), service);
+        .serve_connection(TokioIo::new(Patient::new(io)), service);
     until_ended(http, &hub.drain, Connection::graceful_shutdown).await;
 }

@@ -14,7 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
-use super::{Drain, Hub, exchange, http2};
+use super::patience::Patient;
+use super::{Drain, Hub, cors, http2};
 use crate::surroundings::Carrier;
 
 /// The most headers of a request.
@@ -95,14 +96,14 @@ async fn spoken(stream: &TcpStream) -> io::Result<Version> {
 pub(crate) async fn serve_connection(io: impl Carrier, hub: Arc<Hub>) {
     let service = service_fn(|request| {
         let hub = hub.clone();
-        async move { Ok::<_, std::convert::Infallible>(exchange::answer(&hub, request).await) }
+        async move { Ok::<_, std::convert::Infallible>(cors::answer(&hub, request).await) }
     });
     let http = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_headers(MAX_HEADERS)
         .max_header_size(MAX_HEAD as usize)
-        .serve_connection(TokioIo::new(io), service);
+        .serve_connection(TokioIo::new(Patient::new(io)), service);
     until_ended(http, &hub.drain, Connection::graceful_shutdown).await;
 }
 

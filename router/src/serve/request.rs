@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 use weir_table::FailureClass;
 
+use super::room::{Held, Room};
 use crate::error::Failure;
 
 /// How long a body may make no progress.
@@ -19,8 +20,13 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// What is set aside for a body at first, whatever length its head claims.
 const FIRST: u64 = 1024 * 1024;
 
-/// The whole body, of at most `limit` bytes.
-pub(super) async fn read(headers: &HeaderMap, body: &mut Incoming, limit: usize) -> Result<Bytes, Failure> {
+/// The whole body, of at most `limit` bytes, for which `room` has a place.
+pub(super) async fn read(
+    headers: &HeaderMap,
+    body: &mut Incoming,
+    limit: usize,
+    room: &Room,
+) -> Result<(Bytes, Held), Failure> {
     if headers
         .get(CONTENT_ENCODING)
         .is_some_and(|encoding| encoding != "identity")
@@ -34,9 +40,10 @@ pub(super) async fn read(headers: &HeaderMap, body: &mut Incoming, limit: usize)
     if hint > limit as u64 {
         return Err(too_large(limit));
     }
+    let mut held = room.place();
     let first = next(body).await?.unwrap_or_default();
     if body.is_end_stream() {
-        return fits(first, limit);
+        return fits(first, limit).map(|whole| (whole, held));
     }
     let mut whole = BytesMut::with_capacity(usize::try_from(hint.min(FIRST)).unwrap_or_default());
     whole.extend_from_slice(&first);
@@ -44,9 +51,10 @@ pub(super) async fn read(headers: &HeaderMap, body: &mut Incoming, limit: usize)
         if whole.len() + piece.len() > limit {
             return Err(too_large(limit));
         }
+        room.grow(&mut held, whole.len() + piece.len())?;
         whole.extend_from_slice(&piece);
     }
-    fits(whole.freeze(), limit)
+    fits(whole.freeze(), limit).map(|whole| (whole, held))
 }
 
 async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Failure> {
