@@ -1,6 +1,7 @@
 //! Reads Gemini's answers: whole ones, and the messages of a stream, which have the same shape.
 
 use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -57,9 +58,9 @@ pub(super) struct Piece<'a> {
 #[derive(Deserialize)]
 pub(super) struct Call<'a> {
     #[serde(borrow)]
-    pub(super) id: Option<Str<'a>>,
+    id: Option<Str<'a>>,
     pub(super) name: Str<'a>,
-    pub(super) args: Option<&'a RawValue>,
+    args: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -161,16 +162,23 @@ impl CallIds {
         }
     }
 
-    /// The next call's id: its own, if it has one.
-    pub(super) fn next<'a>(&mut self, own: Option<Str<'a>>) -> Cow<'a, str> {
+    /// The id of the next call: its own, if it has one.
+    pub(super) fn next<'a>(&mut self, call: &mut Call<'a>) -> Cow<'a, str> {
         let number = self.given;
-        self.given = self.given.saturating_add(1);
-        match own {
+        self.given = number.saturating_add(1);
+        match call.id.take() {
             Some(own) if !own.is_empty() => own.into(),
-            _ if self.answer.is_empty() => Cow::Owned(format!("call_{number}")),
+            _ if self.answer.is_empty() => Cow::Owned(format!("call_{:016x}_{number}", digest(call))),
             _ => Cow::Owned(format!("call_{}_{number}", self.answer)),
         }
     }
+}
+
+/// Where the answer has no id either: calls that share one are at least calls of the same tool.
+fn digest(call: &Call<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&*call.name, call.arguments()).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Reads a whole answer. A candidate in which the model went wrong has no parts and no reason for ending: it is
@@ -233,10 +241,10 @@ fn choice<'a>(candidate: Candidate<'a>, ids: &mut CallIds) -> Choice<'a> {
 
 fn read_piece<'a>(piece: Piece<'a>, ids: &mut CallIds, parts: &mut Vec<Part<'a>>) {
     let signature = piece.thought_signature.map(Cow::from);
-    if let Some(call) = piece.function_call {
+    if let Some(mut call) = piece.function_call {
         parts.push(Part::ToolCall(ToolCall {
+            id: ids.next(&mut call),
             arguments: call.arguments(),
-            id: ids.next(call.id),
             name: call.name.into(),
             signature,
         }));

@@ -112,18 +112,19 @@ impl Stream {
     fn call<'a>(
         &mut self,
         choice: u32,
-        call: Call<'a>,
+        mut call: Call<'a>,
         signature: Option<Str<'a>>,
         events: &mut Vec<Event<'a>>,
     ) {
         let progress = self.choices.entry(choice).or_default();
         let number = progress.calls;
         progress.calls = number.saturating_add(1);
+        let id = self.ids.next(&mut call);
         let text = call.arguments();
         events.push(Event::ToolCall {
             choice,
             call: number,
-            id: self.ids.next(call.id),
+            id,
             name: call.name.into(),
             signature: signature.map(Cow::from),
         });

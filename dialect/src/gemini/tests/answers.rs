@@ -129,13 +129,29 @@ fn reads_calls_and_makes_up_the_ids_that_are_missing() {
 }
 
 #[test]
-fn keeps_ids_short_and_makes_them_up_without_an_answers_id_too() {
+fn keeps_made_up_ids_short() {
     let body = json!({"candidates": [{"content": {"parts": [{"functionCall": {"name": "f"}}]}}],
         "responseId": "x".repeat(100)});
     let (parts, _) = choices(body.to_string().as_bytes()).remove(0);
     assert_eq!(parts, [format!("call call_{}_0 f({{}}) -", "x".repeat(28))]);
-    let body = br#"{"candidates": [{"content": {"parts": [{"functionCall": {"name": "f"}}]}}]}"#;
-    assert_eq!(choices(body)[0].0, ["call call_0 f({}) -"]);
+}
+
+#[test]
+fn shares_no_id_among_calls_of_different_tools_even_without_an_answers_id() {
+    let id = |name: &str| {
+        let body =
+            json!({"candidates": [{"content": {"parts": [{"functionCall": {"name": name}}]}}]}).to_string();
+        match read_answer(body.as_bytes()).expect("read").choices[0]
+            .parts
+            .as_slice()
+        {
+            [Part::ToolCall(call)] => call.id.clone().into_owned(),
+            parts => panic!("{} parts", parts.len()),
+        }
+    };
+    assert_eq!(id("f"), id("f"));
+    assert_ne!(id("f"), id("g"));
+    assert!(id("f").starts_with("call_") && id("f").len() <= 40, "{}", id("f"));
 }
 
 #[test]

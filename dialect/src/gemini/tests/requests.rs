@@ -186,7 +186,7 @@ fn gives_gemini_its_proofs_back_and_shows_it_no_others() {
             redacted: None,
         })
     };
-    let own = Thought::signature_of_gemini("PROOF=");
+    let own = Thought::signature_of_gemini("UFJPT0Y=");
     let ask = Ask {
         turns: vec![
             user(vec![text("Hello")]),
@@ -196,7 +196,7 @@ fn gives_gemini_its_proofs_back_and_shows_it_no_others() {
         ..Ask::default()
     };
     let (body, dropped) = written(&ask, NEWEST);
-    let golden = json!([{"text": "Hi"}, {"text": "", "thoughtSignature": "PROOF="}]);
+    let golden = json!([{"text": "Hi"}, {"text": "", "thoughtSignature": "UFJPT0Y="}]);
     assert_eq!(body["contents"][1]["parts"], golden);
     assert_eq!(dropped, ["messages[].reasoning_content"]);
 }

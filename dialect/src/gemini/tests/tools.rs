@@ -137,12 +137,12 @@ fn writes_calls_and_results_with_the_names_of_their_tools() {
 #[test]
 fn gives_a_call_its_signature_back() {
     let signed = ToolCall {
-        signature: Some("SIGNED=".into()),
+        signature: Some("U0lHTkVE".into()),
         ..call("c1", "locate", "{}")
     };
     let (body, _) = written(&conversation(signed), NEWEST);
     let parts = &body["contents"][1]["parts"];
-    assert_eq!(parts[1]["thoughtSignature"], "SIGNED=");
+    assert_eq!(parts[1]["thoughtSignature"], "U0lHTkVE");
     assert_eq!(parts[2].get("thoughtSignature"), None);
 }
 
