@@ -199,6 +199,7 @@ fn tells_reasons_for_ending_apart() {
     assert_eq!(choices(&one(&part, "MAX_TOKENS"))[0].1, Some(Finish::Length));
     assert_eq!(choices(&one(&part, "A_NEW_ONE"))[0].1, Some(Finish::Stop));
     let calls = json!([{"functionCall": {"name": "f"}}]);
+    assert_eq!(choices(&one(&calls, "STOP"))[0].1, Some(Finish::ToolCalls));
     assert_eq!(choices(&one(&calls, "MAX_TOKENS"))[0].1, Some(Finish::Length));
 }
 
@@ -219,8 +220,13 @@ fn takes_no_answer_from_a_model_that_went_wrong() {
 
 #[test]
 fn tells_a_refused_prompt_from_no_answer_at_all() {
-    let blocked = br#"{"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "usageMetadata": {}}"#;
-    assert_eq!(choices(blocked), [(vec![], Some(Finish::ContentFilter))]);
+    for candidates in ["", r#", "candidates": []"#] {
+        let blocked = format!(r#"{{"promptFeedback": {{"blockReason": "PROHIBITED_CONTENT"}}{candidates}}}"#);
+        assert_eq!(
+            choices(blocked.as_bytes()),
+            [(vec![], Some(Finish::ContentFilter))]
+        );
+    }
     assert_eq!(choices(br#"{"promptFeedback": {"safetyRatings": []}}"#), []);
     assert_eq!(choices(br#"{"candidates": []}"#), []);
 }
