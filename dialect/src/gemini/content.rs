@@ -229,7 +229,7 @@ impl<'f, 'a, 'd> Pieces<'f, 'a, 'd> {
         match part {
             Part::Image(Media { source, detail, .. }) => {
                 if detail.as_deref().is_some_and(|detail| detail != "auto") {
-                    self.dropped.add("detail");
+                    self.dropped.add("messages[].content[].image_url.detail");
                 }
                 media::data(source, media::Kind::Seen, self.model).map(Some)
             }

@@ -227,12 +227,12 @@ impl<'x> Block<'x> {
         })
     }
 
-    /// Thoughts without a proof are refused by Anthropic, so they are left out.
+    /// Thoughts without a proof of Claude's are refused by Anthropic, so they are left out.
     fn thought(thought: &'x Thought<'_>, dropped: &mut Dropped) -> Option<Self> {
         if let Some(data) = thought.redacted.as_deref() {
             return Some(Self::RedactedThinking { data });
         }
-        let Some(signature) = thought.signature.as_deref() else {
+        let Some(signature) = thought.claudes_proof() else {
             dropped.add("messages[].reasoning_content");
             return None;
         };

@@ -140,7 +140,7 @@ fn names_the_detail_that_gemini_is_not_told_and_no_cache_marks() {
         cache: Some(CacheMark { ttl: None }),
     });
     let (_, dropped) = written(&asking(part), NEWEST);
-    assert_eq!(dropped, ["detail"]);
+    assert_eq!(dropped, ["messages[].content[].image_url.detail"]);
 }
 
 /// A tool that returned a text, an image, another text and the address of an image.

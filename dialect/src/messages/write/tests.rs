@@ -294,6 +294,29 @@ fn leaves_out_what_says_nothing() {
 }
 
 #[test]
+fn shows_claude_no_proof_of_geminis() {
+    let thought = Part::Thought(Thought {
+        text: "hm".into(),
+        signature: Some(Thought::signature_of_gemini("cHJvb2Y=").into()),
+        redacted: None,
+    });
+    let ask = Ask {
+        turns: vec![
+            user("hello"),
+            turn(Role::Assistant, vec![thought, Part::Text(Text::new("hi"))]),
+            user("well?"),
+        ],
+        ..Ask::default()
+    };
+    let said = said(&ask, OLD);
+    assert_eq!(
+        said["messages"][1]["content"],
+        json!([{"type": "text", "text": "hi"}])
+    );
+    assert_eq!(dropped(&ask, OLD), ["messages[].reasoning_content"]);
+}
+
+#[test]
 fn writes_a_schema_for_the_answer() {
     let schema = raw(r#"{"type":"object","properties":{"z":{},"a":{}},"additionalProperties":false}"#);
     let ask = Ask {
