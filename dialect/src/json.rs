@@ -2,7 +2,6 @@
 //! named, and errors that say where but repeat nothing of what was written.
 //!
 //! Never a document: what a dialect does not name is skipped.
-#![allow(dead_code, reason = "The dialects that use it arrive one by one.")]
 
 use std::borrow::Cow;
 use std::fmt;
@@ -124,6 +123,7 @@ pub(crate) fn write_into<T: Serialize>(value: &T, into: &mut Vec<u8>) {
 }
 
 /// The text of `value` in JSON, for dialects that hold JSON in a text.
+#[allow(dead_code, reason = "Dialects that hold JSON in a text arrive one by one.")]
 pub(crate) fn text<T: Serialize>(value: &T) -> String {
     String::from_utf8(write(value)).unwrap_or_default()
 }

@@ -9,9 +9,12 @@ pub mod bedrock;
 pub mod chat;
 mod claude;
 pub mod completions;
+mod data_url;
 pub mod embeddings;
 pub mod form;
 pub mod gemini;
+#[cfg(test)]
+mod golden;
 mod json;
 pub mod messages;
 mod outcome;

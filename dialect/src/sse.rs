@@ -1,6 +1,5 @@
 //! Events of a `text/event-stream`, as the callers' dialects write them. Their data are JSON, which has no
 //! line breaks of its own. <https://html.spec.whatwg.org/multipage/server-sent-events.html>
-#![allow(dead_code, reason = "The dialects that use it arrive one by one.")]
 
 use serde::Serialize;
 
@@ -14,6 +13,7 @@ pub(crate) fn data<T: Serialize>(value: &T, into: &mut Vec<u8>) {
 }
 
 /// Appends an event with a name.
+#[allow(dead_code, reason = "The dialects that use it arrive one by one.")]
 pub(crate) fn event<T: Serialize>(name: &str, value: &T, into: &mut Vec<u8>) {
     into.extend_from_slice(b"event: ");
     into.extend_from_slice(name.as_bytes());

@@ -42,6 +42,7 @@ fn borrows_texts_and_keeps_schemas_untouched() {
     assert!(matches!(&ask.stop[0].0, Cow::Borrowed("x")));
     assert_eq!(parts[0].schema.unwrap().get(), r#"{ "b":1,"a":2 }"#);
     assert_eq!(ask.schema.unwrap().get(), r#"{ "z": 0 }"#);
+    assert_eq!(ask.limit, None);
     assert!(extras.is_empty());
 }
 
