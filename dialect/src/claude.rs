@@ -119,6 +119,15 @@ impl<'a> Claude<'a> {
         self.version.is_some_and(|version| version >= (3, 7))
     }
 
+    /// The most tokens that it answers with, thinking included: 32,000 for Opus before 4.5, else 64,000 at least.
+    pub(crate) fn most_tokens(self) -> u64 {
+        match self.version {
+            Some(version) if self.family == "opus" && version < (4, 5) => 32_000,
+            Some(_) => 64_000,
+            None => u64::MAX,
+        }
+    }
+
     /// The `max_tokens` to ask for when the caller said none.
     pub(crate) fn max_tokens(self) -> u64 {
         match self.version {

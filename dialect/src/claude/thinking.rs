@@ -95,7 +95,9 @@ impl Claude<'_> {
 
     fn thinks_by(self, effort: Option<Effort>, ask: &Ask<'_>) -> Thinking {
         if !self.thinks_by_effort() {
-            return budget(effort.unwrap_or(Effort::High).budget(), ask);
+            // No step takes all that the model may say.
+            let tokens = effort.unwrap_or(Effort::High).budget();
+            return budget(tokens.min(self.most_tokens() / 2), ask);
         }
         let display = self.hides_thoughts().then_some("summarized");
         Thinking {

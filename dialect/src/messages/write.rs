@@ -147,7 +147,8 @@ fn default_limit(claude: Claude<'_>, mode: Option<Mode>) -> u64 {
         Some(Mode::Enabled { budget_tokens }) => budget_tokens,
         _ => 0,
     };
-    claude.max_tokens().saturating_add(budget)
+    let limit = claude.max_tokens().saturating_add(budget);
+    limit.min(claude.most_tokens())
 }
 
 /// How to sample.

@@ -110,3 +110,12 @@ fn no_generation_thinks_before_a_call_that_it_is_forced_to() {
         "nothing is known of it"
     );
 }
+
+#[test]
+fn no_step_of_effort_takes_all_that_a_model_may_say() {
+    let budget = |model| thinking(model, &asked(Reasoning::Effort(Effort::Max))).mode;
+    let enabled = |budget_tokens| Some(Mode::Enabled { budget_tokens });
+    assert_eq!(budget("claude-opus-4-1"), enabled(16_000));
+    assert_eq!(budget("claude-sonnet-4-5"), enabled(32_000));
+    assert_eq!(budget("deepseek-chat"), enabled(65_536), "nothing is known of it");
+}
