@@ -152,6 +152,24 @@ fn a_delta_without_a_reason_does_not_end_the_stream() {
 }
 
 #[test]
+fn usage_that_is_not_said_again_stays() {
+    let mut reader = reader();
+    read(&mut reader, START);
+    let events = read(
+        &mut reader,
+        r#"{"type":"message_delta","delta":{},"usage":{"input_tokens":20}}"#,
+    );
+    let usage = Usage {
+        input: 28,
+        cache_read: 5,
+        cache_write: 3,
+        output: 1,
+        reasoning: 0,
+    };
+    assert_eq!(events, [Event::Usage(usage)]);
+}
+
+#[test]
 fn reads_every_reason() {
     let finish = |reason: &str| {
         let data = format!(r#"{{"type":"message_delta","delta":{{"stop_reason":"{reason}"}}}}"#);

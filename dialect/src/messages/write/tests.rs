@@ -392,6 +392,12 @@ fn names_what_it_drops() {
         ..hello()
     };
     assert_eq!(dropped(&phone, OLD), ["user"]);
+    let long = "u".repeat(257);
+    let long = Ask {
+        user: Some(long.as_str().into()),
+        ..hello()
+    };
+    assert_eq!(dropped(&long, OLD), ["user"]);
 }
 
 #[test]
