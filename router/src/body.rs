@@ -1,10 +1,13 @@
 //! A request's body: what the router has to know of it, and how it leaves again. It is scanned once and
 //! never becomes a document; nothing here decides where it goes.
 
+mod form;
 mod metadata;
+mod name;
 mod scan;
 mod splice;
 mod text;
+mod usage;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,13 +16,16 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::error::Failure;
+use form::Part;
 pub(crate) use metadata::{MAX_KEY_BYTES, Metadata};
 use metadata::{key, only};
+pub(crate) use name::ModelName;
 use scan::{Member, members};
 use splice::Edit;
 pub(crate) use splice::Spliced;
 pub(crate) use text::quote;
-use text::{means, string};
+use text::{differs_in_case, means, string, utf8};
+use usage::Usage;
 
 /// The fields that are the router's own and never go upstream.
 const OWN_FIELDS: [&str; 2] = ["requesty", "weir"];
@@ -29,10 +35,19 @@ pub(crate) struct Prompt {
     model: Range<usize>,
     stream: bool,
     choices: u64,
+    usage: Usage,
     requesty: Metadata,
     weir: Metadata,
-    members: Vec<Member>,
+    fields: Fields,
     bytes: Bytes,
+}
+
+/// What a body is made of.
+enum Fields {
+    /// The members of a JSON object.
+    Json(Vec<Member>),
+    /// The parts of a form.
+    Form(Vec<Part>),
 }
 
 impl fmt::Debug for Prompt {
@@ -45,7 +60,7 @@ impl fmt::Debug for Prompt {
 }
 
 impl Prompt {
-    /// Understands `bytes`, or says what is wrong with them.
+    /// Understands `bytes`, a JSON object, or says what is wrong with them.
     pub(crate) fn read(bytes: Bytes) -> Result<Self, Failure> {
         let members = members(&bytes)
             .map_err(|error| Failure::invalid_body(format!("the body must be a JSON object: {error}")))?;
@@ -53,28 +68,65 @@ impl Prompt {
         if bytes.get(model.start) != Some(&b'"') {
             return Err(Failure::invalid("model", "`model` must be a string"));
         }
+        refuse_lookalikes(&bytes, &members)?;
         let metadata = |name: &str| match only(&bytes, &members, name, name)? {
             Some(value) => Metadata::read(&bytes[value], name),
             None => Ok(Metadata::default()),
         };
         let (requesty, weir) = (metadata("requesty")?, metadata("weir")?);
         let stream = flag(&bytes, &members, "stream")?;
-        let choices = count(&bytes, &members, "n");
+        let usage = if stream {
+            Usage::read(&bytes, &members)
+        } else {
+            Usage::AsAsked
+        };
         Ok(Self {
             model,
             stream,
-            choices,
+            choices: count(&bytes, &members, "n"),
+            usage,
             requesty,
             weir,
-            members,
+            fields: Fields::Json(members),
+            bytes,
+        })
+    }
+
+    /// The same for an operation that only passes through, and so may have a form.
+    pub(crate) fn read_as(bytes: Bytes, content_type: Option<&str>) -> Result<Self, Failure> {
+        match content_type.and_then(form::boundary) {
+            Some(boundary) => Self::read_form(bytes, boundary?),
+            None => Self::read(bytes),
+        }
+    }
+
+    fn read_form(bytes: Bytes, boundary: &str) -> Result<Self, Failure> {
+        let parts = form::parts(&bytes, boundary)?;
+        let model = form::only(&bytes, &parts, "model")?.ok_or_else(no_model)?;
+        let metadata = |name: &str| match form::only(&bytes, &parts, name)? {
+            Some(value) => Metadata::read(bytes[value].trim_ascii(), name),
+            None => Ok(Metadata::default()),
+        };
+        Ok(Self {
+            requesty: metadata("requesty")?,
+            weir: metadata("weir")?,
+            model,
+            stream: false,
+            choices: 1,
+            usage: Usage::AsAsked,
+            fields: Fields::Form(parts),
             bytes,
         })
     }
 
     /// The text of `model`.
     pub(crate) fn model(&self) -> Result<Cow<'_, str>, Failure> {
-        string(&self.bytes[self.model.clone()])
-            .map_err(|_| Failure::invalid("model", "`model` must be valid Unicode text"))
+        let raw = &self.bytes[self.model.clone()];
+        let text = match &self.fields {
+            Fields::Json(_) => string(raw),
+            Fields::Form(_) => utf8(raw),
+        };
+        text.map_err(|_| Failure::invalid("model", "`model` must be valid Unicode text"))
     }
 
     /// Whether the answer is to be streamed.
@@ -97,19 +149,29 @@ impl Prompt {
         &self.weir
     }
 
-    /// The key in a body field: a top-level name, or two names with a dot between.
+    /// Whether the caller wants cache marks to be set: `requesty.auto_cache`.
+    #[expect(dead_code, reason = "called where requests are translated")]
+    pub(crate) fn auto_cache(&self) -> bool {
+        self.requesty.auto_cache || self.weir.auto_cache
+    }
+
+    /// The key in a body field: a top-level name, or two names with a dot between; the name of a part.
     pub(crate) fn key(&self, path: &str) -> Result<Option<Cow<'_, str>>, Failure> {
-        if let Some(value) = only(&self.bytes, &self.members, path, path)? {
+        let members = match &self.fields {
+            Fields::Json(members) => members,
+            Fields::Form(parts) => return form::key(&self.bytes, parts, path),
+        };
+        if let Some(value) = only(&self.bytes, members, path, path)? {
             return key(&self.bytes[value], path);
         }
         let Some((outer, inner)) = path.split_once('.') else {
             return Ok(None);
         };
-        let Some(object) = only(&self.bytes, &self.members, outer, outer)? else {
+        let Some(object) = only(&self.bytes, members, outer, outer)? else {
             return Ok(None);
         };
         let object = &self.bytes[object];
-        let Ok(members) = members(object) else {
+        let Ok(members) = scan::members(object) else {
             return Ok(None);
         };
         let Some(value) = only(object, &members, inner, path)? else {
@@ -118,30 +180,69 @@ impl Prompt {
         key(&object[value], path)
     }
 
-    /// The body for a provider that calls the model `upstream`, a JSON string with its quotes.
-    pub(crate) fn for_upstream(&self, upstream: &Bytes) -> Spliced {
+    /// The body for a provider that calls the model `name`.
+    pub(crate) fn for_upstream(&self, name: &ModelName) -> Spliced {
+        let with = match self.fields {
+            Fields::Json(_) => name.quoted(),
+            Fields::Form(_) => name.plain(),
+        };
+        self.spliced(with, None)
+    }
+
+    /// The same for a provider that is to say what the stream took; `None` where the caller has asked already.
+    pub(crate) fn asking_for_usage(&self, name: &ModelName) -> Option<Spliced> {
+        match &self.usage {
+            Usage::AsAsked => None,
+            Usage::Unasked => Some(self.spliced(name.asking_for_usage(), None)),
+            Usage::UnaskedBut(edit) => Some(self.spliced(name.quoted(), Some(edit.clone()))),
+        }
+    }
+
+    fn spliced(&self, model: Bytes, further: Option<Edit>) -> Spliced {
         let mut edits = self.cuts();
         edits.push(Edit {
             range: self.model.clone(),
-            with: upstream.clone(),
+            with: model,
         });
+        edits.extend(further);
         edits.sort_by_key(|edit| edit.range.start);
         Spliced::new(&self.bytes, &edits)
     }
 
+    /// The body without the router's own fields, in one piece.
+    #[expect(dead_code, reason = "called where requests are translated")]
+    pub(crate) fn without_own_fields(&self) -> Bytes {
+        let cuts = self.cuts();
+        if cuts.is_empty() {
+            return self.bytes.clone();
+        }
+        Spliced::new(&self.bytes, &cuts).into_bytes()
+    }
+
     /// What takes the router's own fields out, each with one comma.
     fn cuts(&self) -> Vec<Edit> {
-        let mut cuts = Vec::with_capacity(3);
+        match &self.fields {
+            Fields::Json(members) => self.member_cuts(members),
+            Fields::Form(parts) => parts
+                .iter()
+                .filter(|part| is_own(&self.bytes[part.name.clone()]))
+                .map(|part| cut(part.whole.clone()))
+                .collect(),
+        }
+    }
+
+    fn member_cuts(&self, members: &[Member]) -> Vec<Edit> {
+        let mut cuts = Vec::with_capacity(4);
         let mut kept_before = false;
-        for (at, member) in self.members.iter().enumerate() {
-            if !self.is_own(member) {
+        for (at, member) in members.iter().enumerate() {
+            let name = &self.bytes[member.name.clone()];
+            if !OWN_FIELDS.iter().any(|own| means(name, own)) {
                 kept_before = true;
             } else if kept_before {
-                cuts.push(cut(self.members[at - 1].value.end..member.value.end));
+                cuts.push(cut(members[at - 1].value.end..member.value.end));
             } else {
                 // `model` is always kept, so that another member follows.
-                let next = self
-                    .members
+                let next = members
                     .get(at + 1)
                     .map_or(member.value.end, |next| next.name.start);
                 cuts.push(cut(member.name.start..next));
@@ -149,10 +250,22 @@ impl Prompt {
         }
         cuts
     }
+}
 
-    fn is_own(&self, member: &Member) -> bool {
-        let name = &self.bytes[member.name.clone()];
-        OWN_FIELDS.iter().any(|own| means(name, own))
+fn is_own(name: &[u8]) -> bool {
+    OWN_FIELDS.iter().any(|own| name == own.as_bytes())
+}
+
+/// Refuses a name that differs from `model` in case alone: some providers read names without regard to it,
+/// and would answer for a model that nobody was asked about.
+fn refuse_lookalikes(bytes: &[u8], members: &[Member]) -> Result<(), Failure> {
+    let names = members.iter().map(|member| &bytes[member.name.clone()]);
+    if names.into_iter().any(|name| differs_in_case(name, "model")) {
+        let text =
+            "a field's name differs from `model` in case alone; some providers would take it for `model`";
+        Err(Failure::invalid("model", text))
+    } else {
+        Ok(())
     }
 }
 

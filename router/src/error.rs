@@ -61,23 +61,35 @@ impl Failure {
     }
 
     /// The body of an error answer.
-    pub(crate) fn body(&self) -> Bytes {
-        let error = self.written();
-        Bytes::from(serde_json::to_vec(&Envelope { error }).unwrap_or_default())
+    pub(crate) fn body(&self, voice: Voice) -> Bytes {
+        let error = self.written(voice);
+        Bytes::from(match voice {
+            Voice::OpenAi | Voice::Responses => json(&Envelope { error }),
+            Voice::Anthropic => json(&Typed { kind: "error", error }),
+        })
     }
 
     /// The event that ends a stream which can't be completed.
-    pub(crate) fn event(&self) -> Bytes {
-        let mut event = b"data: ".to_vec();
-        event.extend_from_slice(&self.body());
-        event.extend_from_slice(b"\n\n");
-        Bytes::from(event)
+    pub(crate) fn event(&self, voice: Voice) -> Bytes {
+        let error = self.written(voice);
+        let (name, data) = match voice {
+            Voice::OpenAi => ("", json(&Envelope { error })),
+            Voice::Anthropic => ("event: error\n", json(&Typed { kind: "error", error })),
+            Voice::Responses => ("event: error\n", json(&Flat::of(error))),
+        };
+        Bytes::from([name.as_bytes(), b"data: ", &data, b"\n\n"].concat())
     }
 
-    fn written(&self) -> Written<'_> {
+    fn written(&self, voice: Voice) -> Written<'_> {
+        let kind = match voice {
+            Voice::Anthropic => anthropic_kind(self.class),
+            Voice::OpenAi | Voice::Responses => {
+                self.detail.kind.as_deref().unwrap_or_else(|| kind(self.class))
+            }
+        };
         Written {
             message: &self.message,
-            kind: self.detail.kind.as_deref().unwrap_or_else(|| kind(self.class)),
+            kind,
             param: self.detail.param.as_deref(),
             code: self.detail.code.as_deref().or_else(|| code(self.class)),
             origin: self.class.origin(),
@@ -86,13 +98,60 @@ impl Failure {
     }
 }
 
+/// In whose shape an error is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Voice {
+    /// `{"error": {…}}`, in streams too.
+    OpenAi,
+    /// `{"type": "error", "error": {…}}`, and an event named `error`.
+    /// <https://docs.anthropic.com/en/api/errors>
+    Anthropic,
+    /// As `OpenAI`'s, and in streams an event named `error` with the fields outside.
+    /// <https://platform.openai.com/docs/api-reference/responses-streaming/error>
+    Responses,
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
 #[derive(Serialize)]
 struct Envelope<'a> {
     error: Written<'a>,
 }
 
-/// `OpenAI`'s four, all of which are always written, and ours.
 #[derive(Serialize)]
+struct Typed<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    error: Written<'a>,
+}
+
+/// The same error outside and inside: some SDKs look here and some there.
+#[derive(Serialize)]
+struct Flat<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    code: Option<&'a str>,
+    message: &'a str,
+    param: Option<&'a str>,
+    error: Written<'a>,
+}
+
+impl<'a> Flat<'a> {
+    fn of(error: Written<'a>) -> Self {
+        Self {
+            kind: "error",
+            code: error.code,
+            message: error.message,
+            param: error.param,
+            error,
+        }
+    }
+}
+
+/// `OpenAI`'s four, all of which are always written, and ours.
+#[derive(Clone, Copy, Serialize)]
 struct Written<'a> {
     message: &'a str,
     #[serde(rename = "type")]
@@ -113,6 +172,23 @@ fn kind(class: FailureClass) -> &'static str {
     }
 }
 
+/// The `type` that Anthropic's SDKs know for such an error.
+fn anthropic_kind(class: FailureClass) -> &'static str {
+    match class {
+        FailureClass::Unauthenticated => "authentication_error",
+        FailureClass::Forbidden | FailureClass::PolicyNotFound => "not_found_error",
+        FailureClass::RequestTooLarge => "request_too_large",
+        FailureClass::LimitExceeded | FailureClass::RateLimited => "rate_limit_error",
+        FailureClass::Overloaded
+        | FailureClass::Overload
+        | FailureClass::CircuitOpen
+        | FailureClass::PolicyUnavailable => "overloaded_error",
+        _ if class.status() == 504 => "timeout_error",
+        _ if class.origin() == Origin::Caller => "invalid_request_error",
+        _ => "api_error",
+    }
+}
+
 /// The `code` that `OpenAI`'s SDKs know for such an error.
 fn code(class: FailureClass) -> Option<&'static str> {
     match class {
@@ -128,28 +204,50 @@ fn code(class: FailureClass) -> Option<&'static str> {
 mod tests {
     use weir_table::FailureClass;
 
-    use super::Failure;
+    use super::{Failure, Voice};
 
     #[test]
     fn an_error_has_all_four_fields_of_openai_and_ours() {
         let failure = Failure::new(FailureClass::PolicyNotFound, "no such policy");
-        let body: serde_json::Value = serde_json::from_slice(&failure.body()).unwrap();
+        for voice in [Voice::OpenAi, Voice::Responses] {
+            let body: serde_json::Value = serde_json::from_slice(&failure.body(voice)).unwrap();
+            assert_eq!(
+                body,
+                serde_json::json!({"error": {
+                    "message": "no such policy", "type": "invalid_request_error", "param": null,
+                    "code": "model_not_found", "origin": "caller", "class": "PolicyNotFound",
+                }})
+            );
+        }
+    }
+
+    #[test]
+    fn anthropics_errors_say_their_type_twice() {
+        let failure = Failure::new(FailureClass::RateLimited, "slower");
+        let body: serde_json::Value = serde_json::from_slice(&failure.body(Voice::Anthropic)).unwrap();
         assert_eq!(
-            body,
-            serde_json::json!({"error": {
-                "message": "no such policy", "type": "invalid_request_error", "param": null,
-                "code": "model_not_found", "origin": "caller", "class": "PolicyNotFound",
-            }})
+            (&body["type"], &body["error"]["type"], &body["error"]["class"]),
+            (&"error".into(), &"rate_limit_error".into(), &"RateLimited".into())
         );
     }
 
     #[test]
     fn an_in_band_error_is_one_event() {
-        let event = Failure::new(FailureClass::StreamCut, "cut").event();
-        let text = std::str::from_utf8(&event).unwrap();
-        assert!(
-            text.starts_with("data: {\"error\":") && text.ends_with("}\n\n"),
-            "{text}"
-        );
+        let failure = Failure::new(FailureClass::StreamCut, "cut");
+        for (voice, begins) in [
+            (Voice::OpenAi, "data: {\"error\":{"),
+            (
+                Voice::Anthropic,
+                "event: error\ndata: {\"type\":\"error\",\"error\":{",
+            ),
+            (
+                Voice::Responses,
+                "event: error\ndata: {\"type\":\"error\",\"code\":",
+            ),
+        ] {
+            let event = failure.event(voice);
+            let text = std::str::from_utf8(&event).unwrap();
+            assert!(text.starts_with(begins) && text.ends_with("}\n\n"), "{text}");
+        }
     }
 }

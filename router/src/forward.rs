@@ -8,13 +8,15 @@ mod connect;
 mod head;
 mod headers;
 mod opening;
+mod plan;
 mod pool;
 mod pools;
-mod reply;
 mod shared;
 mod sse;
 mod stream;
+mod through;
 mod tls;
+mod watch;
 mod whole;
 mod wire;
 

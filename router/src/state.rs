@@ -5,6 +5,7 @@
 mod assemble;
 mod credentials;
 mod direct;
+mod endpoint;
 mod prepare;
 mod snapshot;
 mod target;
@@ -14,8 +15,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub(crate) use assemble::Assembler;
+pub(crate) use endpoint::{Endpoint, OpenAiSites, Proof, Sites};
 pub(crate) use snapshot::{Report, Served, Snapshot, TableState};
-pub(crate) use target::{Below, Endpoint, Leaf, Limits, Place, Reach, Tree};
+pub(crate) use target::{Below, Leaf, Limits, Place, Reach, Tree};
 
 /// The snapshot in force.
 #[derive(Debug, Default)]

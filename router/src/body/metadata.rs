@@ -1,5 +1,5 @@
-//! The `requesty` and `weir` objects of a request: who sent it, for the hash. What else is in them (tags,
-//! extra) is not looked at here.
+//! The `requesty` and `weir` objects of a request: who sent it, for the hash, and whether its prompt is to be
+//! cached. What else is in them (`tags`, `extra`) is for logs: whoever keeps it reads it here, and bounds it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,6 +19,8 @@ pub(crate) struct Metadata {
     pub(crate) trace_id: Option<String>,
     /// `user_id`, likewise.
     pub(crate) user_id: Option<String>,
+    /// `auto_cache`: whether cache marks are to be set where the caller set none.
+    pub(crate) auto_cache: bool,
 }
 
 impl fmt::Debug for Metadata {
@@ -27,6 +29,7 @@ impl fmt::Debug for Metadata {
         f.debug_struct("Metadata")
             .field("trace_id", &self.trace_id.as_ref().map(String::len))
             .field("user_id", &self.user_id.as_ref().map(String::len))
+            .field("auto_cache", &self.auto_cache)
             .finish()
     }
 }
@@ -46,9 +49,11 @@ impl Metadata {
                 None => Ok(None),
             }
         };
+        let auto_cache = only(raw, &members, "auto_cache", &format!("{name}.auto_cache"))?;
         Ok(Self {
             trace_id: id("trace_id")?,
             user_id: id("user_id")?,
+            auto_cache: auto_cache.is_some_and(|value| &raw[value] == b"true"),
         })
     }
 }
@@ -79,7 +84,15 @@ pub(crate) fn key<'a>(raw: &'a [u8], path: &str) -> Result<Option<Cow<'a, str>>,
     if raw == b"null" {
         return Ok(None);
     }
-    let text = string_or_number(raw).map_err(|why| match why {
+    key_of(string_or_number(raw), path)
+}
+
+/// The key that a text is; `None` for the empty one.
+pub(crate) fn key_of<'a>(
+    text: Result<Cow<'a, str>, NoText>,
+    path: &str,
+) -> Result<Option<Cow<'a, str>>, Failure> {
+    let text = text.map_err(|why| match why {
         NoText::OtherType => Failure::invalid(path, format!("`{path}` must be a string or a number")),
         NoText::Undecodable => Failure::invalid(path, format!("`{path}` must be valid Unicode text")),
     })?;

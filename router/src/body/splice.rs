@@ -49,6 +49,25 @@ impl Spliced {
         .joined_if_small()
     }
 
+    /// A body that is there already.
+    #[expect(dead_code, reason = "called where requests are translated")]
+    pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self {
+            left: bytes.len(),
+            pieces: VecDeque::from([bytes]),
+        }
+    }
+
+    /// All of it in one piece.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        let mut whole = BytesMut::with_capacity(self.left);
+        self.pieces
+            .iter()
+            .for_each(|piece| whole.extend_from_slice(piece));
+        whole.freeze()
+    }
+
     /// The length in bytes.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {

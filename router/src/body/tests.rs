@@ -5,7 +5,7 @@ use http_body_util::BodyExt as _;
 use proptest::prelude::{Strategy, any, prop, prop_assert_eq, proptest};
 use serde_json::{Map, Value, json};
 
-use super::Prompt;
+use super::{ModelName, Prompt, Spliced};
 
 fn read(body: &str) -> Result<Prompt, String> {
     Prompt::read(Bytes::copy_from_slice(body.as_bytes())).map_err(|failure| failure.message.into_owned())
@@ -13,7 +13,10 @@ fn read(body: &str) -> Result<Prompt, String> {
 
 /// The body for a provider that calls the model `up"x`.
 fn upstream(prompt: &Prompt) -> String {
-    let body = prompt.for_upstream(&Bytes::from_static(br#""up\"x""#));
+    collected(prompt.for_upstream(&ModelName::new("up\"x")))
+}
+
+fn collected(body: Spliced) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let bytes = runtime.block_on(body.collect()).unwrap().to_bytes();
     String::from_utf8(bytes.to_vec()).unwrap()
@@ -149,4 +152,88 @@ proptest! {
 fn a_body_does_not_show_itself() {
     let prompt = read(r#"{"model":"m","messages":["canary"],"requesty":{"user_id":"canary"}}"#).unwrap();
     assert!(!format!("{prompt:?}").contains("canary"));
+}
+
+#[test]
+fn a_name_that_differs_from_model_in_case_alone_is_refused() {
+    for name in ["Model", "MODEL", "mod\\u0045l"] {
+        let body = format!(r#"{{"model":"m","{name}":"n"}}"#);
+        assert!(read(&body).unwrap_err().contains("case"), "{body}");
+    }
+    assert!(read(r#"{"model":"m","models":[],"mode":1}"#).is_ok());
+}
+
+/// The body for a provider that is asked what a stream takes.
+fn asking(body: &str) -> Option<String> {
+    let prompt = read(body).unwrap();
+    let asking = prompt.asking_for_usage(&ModelName::new("up"))?;
+    Some(collected(asking))
+}
+
+#[test]
+fn usage_is_asked_for_where_a_streams_caller_did_not() {
+    let cases = [
+        (
+            r#"{"model":"m","stream":true}"#,
+            r#"{"model":"up","stream_options":{"include_usage":true},"stream":true}"#,
+        ),
+        (
+            r#"{"model":"m","stream":true,"stream_options":null}"#,
+            r#"{"model":"up","stream":true,"stream_options":{"include_usage":true}}"#,
+        ),
+        (
+            r#"{"stream_options":{ },"stream":true,"model":"m"}"#,
+            r#"{"stream_options":{"include_usage":true },"stream":true,"model":"up"}"#,
+        ),
+        (
+            r#"{"model":"m","stream":true,"weir":{},"stream_options":{"a":1}}"#,
+            r#"{"model":"up","stream":true,"stream_options":{"include_usage":true,"a":1}}"#,
+        ),
+        (
+            r#"{"model":"m","stream":true,"stream_options":{"include_usage": false}}"#,
+            r#"{"model":"up","stream":true,"stream_options":{"include_usage": true}}"#,
+        ),
+    ];
+    for (body, expected) in cases {
+        assert_eq!(asking(body).as_deref(), Some(expected), "{body}");
+    }
+}
+
+#[test]
+fn what_the_caller_says_of_usage_stands() {
+    for body in [
+        r#"{"model":"m"}"#,
+        r#"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#,
+        r#"{"model":"m","stream":true,"stream_options":7}"#,
+        r#"{"model":"m","stream":true,"stream_options":{"include_usage":1}}"#,
+        r#"{"model":"m","stream":true,"stream_options":{},"stream_options":{}}"#,
+    ] {
+        assert_eq!(asking(body), None, "{body}");
+    }
+}
+
+#[test]
+fn a_form_is_spliced_like_any_body() {
+    let part = |name: &str, value: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let (file, end) = (part("file", "\0\r\n--\u{1}"), "--b--\r\n");
+    let own = part("requesty", r#" {"trace_id":"t","auto_cache":true}"#);
+    let body = [&own, &file, &part("model", "policy/x"), end].concat();
+    let prompt = Prompt::read_as(Bytes::from(body), Some("multipart/form-data; boundary=b")).unwrap();
+    assert_eq!(prompt.model().unwrap(), "policy/x");
+    assert_eq!(prompt.requesty().trace_id.as_deref(), Some("t"));
+    assert!(prompt.requesty().auto_cache);
+    assert_eq!(prompt.key("model").unwrap().as_deref(), Some("policy/x"));
+    assert_eq!(upstream(&prompt), [&file, &part("model", "up\"x"), end].concat());
+}
+
+#[test]
+fn a_form_must_name_one_model() {
+    let part = |name: &str| format!("--b\r\nContent-Disposition: form-data; name={name}\r\n\r\nm\r\n");
+    for body in [part("a"), part("model") + &part("model")] {
+        let body = Bytes::from(body + "--b--");
+        let failure = Prompt::read_as(body, Some("multipart/form-data; boundary=b")).unwrap_err();
+        assert!(failure.message.contains("`model`"), "{failure:?}");
+    }
 }

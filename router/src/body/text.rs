@@ -40,6 +40,20 @@ pub(crate) fn string_or_number(raw: &[u8]) -> Result<Cow<'_, str>, NoText> {
     }
 }
 
+/// The text of bytes that are no JSON.
+pub(crate) fn utf8(raw: &[u8]) -> Result<Cow<'_, str>, NoText> {
+    std::str::from_utf8(raw)
+        .map(Cow::Borrowed)
+        .map_err(|_| NoText::Undecodable)
+}
+
+/// Whether a member's name, with its quotes, means `name` but for the case of its letters.
+pub(crate) fn differs_in_case(raw: &[u8], name: &str) -> bool {
+    let plain = raw.get(1..raw.len() - 1).unwrap_or_default();
+    let alike = |text: &[u8]| text != name.as_bytes() && text.eq_ignore_ascii_case(name.as_bytes());
+    alike(plain) || (plain.contains(&b'\\') && string(raw).is_ok_and(|text| alike(text.as_bytes())))
+}
+
 /// Whether a member's name, with its quotes, means `name`; escapes are resolved before they are compared.
 pub(crate) fn means(raw: &[u8], name: &str) -> bool {
     let plain = raw.get(1..raw.len() - 1).unwrap_or_default();

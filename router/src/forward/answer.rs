@@ -93,20 +93,40 @@ pub(crate) struct Rest {
     source: Option<Inflow>,
     left: Option<u64>,
     silence: Silence,
+    end: End,
     /// Its last byte so far that is no white space.
     last: Option<u8>,
     record: Option<Record>,
 }
 
+/// Where an answer may end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Where the JSON object that it is ends.
+    OfDocument,
+    /// Wherever HTTP says that it does.
+    AsHttpSays,
+}
+
 impl Rest {
-    /// The answer that begins with `read` and goes on in `body`.
-    pub(super) fn new(read: Bytes, body: Inflow, stall: Duration) -> Self {
+    /// The document that begins with `read` and goes on in `body`.
+    pub(super) fn of_document(read: Bytes, body: Inflow, stall: Duration) -> Self {
+        Self::new(read, body, stall, End::OfDocument)
+    }
+
+    /// The answer of any kind that begins with `read` and goes on in `body`.
+    pub(super) fn of_bytes(read: Bytes, body: Inflow, stall: Duration) -> Self {
+        Self::new(read, body, stall, End::AsHttpSays)
+    }
+
+    fn new(read: Bytes, body: Inflow, stall: Duration, end: End) -> Self {
         let left = body.left().map(|rest| rest + read.len() as u64);
         let mut rest = Self {
             ready: VecDeque::new(),
             source: Some(body),
             left,
             silence: Silence::new(stall),
+            end,
             last: None,
             record: None,
         };
@@ -138,8 +158,7 @@ impl Rest {
             };
             match body.poll_data(cx) {
                 Poll::Ready(Some(Ok(read))) => self.take_in(read),
-                // Where the connection's end is the answer's, a cut shows in the document alone.
-                Poll::Ready(None) if self.last == Some(b'}') => self.ended(),
+                Poll::Ready(None) if self.may_end() => self.ended(),
                 Poll::Ready(None | Some(Err(_))) => {
                     return Poll::Ready(Some(Err(self.broke(FailureClass::StreamCut))));
                 }
@@ -151,6 +170,11 @@ impl Rest {
                 },
             }
         }
+    }
+
+    /// Where the connection's end is the answer's, a cut shows in the document alone.
+    fn may_end(&self) -> bool {
+        self.end == End::AsHttpSays || self.last == Some(b'}')
     }
 
     fn ended(&mut self) {

@@ -1,14 +1,17 @@
 //! One attempt at one target: it ends in an answer that is certain to be one, or in a failure. Until the
 //! first content nothing is committed, so that what fails here can be tried elsewhere.
 
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use tokio::time::Instant;
+use weir_dialect::form::Usage;
 
 use super::answer::Outgoing;
 use super::bounds::Bounds;
 use super::headers;
 use super::opening::streamed;
-use super::sse::Progress;
+use super::plan::{Plan, plan};
+use super::through::through;
+use super::watch::{UsageEvent, Watch, chat, messages, responses};
 use super::whole::whole;
 use crate::body::{Prompt, Spliced};
 use crate::error::Failure;
@@ -20,6 +23,8 @@ use crate::state::{Endpoint, Leaf, Reach};
 pub(crate) struct Order<'a> {
     /// What is asked for.
     pub(crate) operation: Operation,
+    /// The path at which it was asked.
+    pub(crate) path: &'a str,
     /// The body.
     pub(crate) prompt: &'a Prompt,
     /// The caller's headers.
@@ -44,6 +49,15 @@ pub(crate) struct Accepted {
     pub(crate) headers: HeaderMap,
     /// The body.
     pub(crate) body: Outgoing,
+    /// What it took, where that is known already.
+    pub(crate) usage: Option<Usage>,
+}
+
+impl Order<'_> {
+    /// Whether a stream is wanted, and watched.
+    pub(crate) fn is_streamed(&self) -> bool {
+        self.prompt.stream() && self.operation.streams()
+    }
 }
 
 /// Asks `leaf` once.
@@ -63,24 +77,69 @@ pub(crate) async fn attempt(
         deadline,
         begun: Instant::now(),
     };
-    let request = request(leaf, endpoint, order);
-    if order.prompt.stream() && order.operation == Operation::ChatCompletions {
-        streamed(
-            endpoint,
-            request,
-            bounds,
-            Progress::new(endpoint.dialect, order.prompt.choices()),
-        )
-        .await
-    } else {
-        whole(endpoint, request, bounds, order.operation).await
+    match plan(endpoint, &order)? {
+        Plan::Pass(uri) => pass(leaf, endpoint, order, &uri, bounds).await,
     }
 }
 
-fn request(leaf: &Leaf, endpoint: &Endpoint, order: Order<'_>) -> Request<Spliced> {
-    let mut request = Request::new(order.prompt.for_upstream(&leaf.upstream));
+/// Passes the request on as it is.
+async fn pass(
+    leaf: &Leaf,
+    endpoint: &Endpoint,
+    order: Order<'_>,
+    uri: &Uri,
+    bounds: Bounds,
+) -> Result<Accepted, Failure> {
+    let operation = order.operation;
+    if operation.only_passes() {
+        let body = order.prompt.for_upstream(&leaf.upstream);
+        let request = request(uri, headers::through(endpoint, order.headers), body);
+        return through(endpoint, request, bounds).await;
+    }
+    let headers = headers::upstream(endpoint, order.headers);
+    if order.is_streamed() {
+        let (body, watch) = watched(leaf, endpoint, order);
+        streamed(
+            endpoint,
+            request(uri, headers, body),
+            bounds,
+            watch,
+            operation.voice(),
+        )
+        .await
+    } else {
+        let body = order.prompt.for_upstream(&leaf.upstream);
+        whole(endpoint, request(uri, headers, body), bounds, operation).await
+    }
+}
+
+/// The body of a request for a stream, and what watches the stream.
+fn watched(leaf: &Leaf, endpoint: &Endpoint, order: Order<'_>) -> (Spliced, Watch) {
+    let dialect = endpoint.dialect;
+    let as_it_is = || order.prompt.for_upstream(&leaf.upstream);
+    match order.operation {
+        Operation::Messages => (as_it_is(), Watch::Messages(messages::Progress::new(dialect))),
+        Operation::Responses => (as_it_is(), Watch::Responses(responses::Progress::new(dialect))),
+        _ => {
+            let asking = endpoint
+                .tells_usage()
+                .then(|| order.prompt.asking_for_usage(&leaf.upstream))
+                .flatten();
+            let usage = if asking.is_some() {
+                UsageEvent::Ours
+            } else {
+                UsageEvent::Callers
+            };
+            let progress = chat::Progress::new(dialect, order.prompt.choices(), usage);
+            (asking.unwrap_or_else(as_it_is), Watch::Chat(progress))
+        }
+    }
+}
+
+fn request(uri: &Uri, headers: HeaderMap, body: Spliced) -> Request<Spliced> {
+    let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = endpoint.uri(order.operation).clone();
-    *request.headers_mut() = headers::upstream(endpoint, order.headers);
+    *request.uri_mut() = uri.clone();
+    *request.headers_mut() = headers;
     request
 }

@@ -10,7 +10,7 @@ use weir_table::{Dialect, FailureClass};
 
 use super::bounds::Bounds;
 use super::pool::{Inflow, SendError};
-use super::reply::Reply;
+use super::watch::reply::Reply;
 use super::whole::{Collected, collect};
 use crate::body::Spliced;
 use crate::classify;
@@ -23,6 +23,24 @@ const ERROR_BODY: usize = 64 * 1024;
 /// How long an error's body is waited for.
 const ERROR_PATIENCE: Duration = Duration::from_secs(1);
 
+/// The head of an answer that is no error.
+pub(super) async fn any_head(
+    endpoint: &Endpoint,
+    request: Request<Spliced>,
+    bounds: &Bounds,
+) -> Result<Response<Inflow>, Failure> {
+    let response = endpoint
+        .pool
+        .send(request, bounds.limits.connect)
+        .await
+        .map_err(|error| not_sent(&error))?;
+    if response.status().is_success() {
+        Ok(response)
+    } else {
+        Err(refused(endpoint.dialect, response, bounds).await)
+    }
+}
+
 /// The head of an answer that is neither an error nor of another type than it should be.
 pub(super) async fn head(
     endpoint: &Endpoint,
@@ -30,14 +48,7 @@ pub(super) async fn head(
     bounds: &Bounds,
     wanted: Wanted,
 ) -> Result<Response<Inflow>, Failure> {
-    let response = endpoint
-        .pool
-        .send(request, bounds.limits.connect)
-        .await
-        .map_err(|error| not_sent(&error))?;
-    if !response.status().is_success() {
-        return Err(refused(endpoint.dialect, response, bounds).await);
-    }
+    let response = any_head(endpoint, request, bounds).await?;
     let found = response
         .headers()
         .get(CONTENT_TYPE)

@@ -2,27 +2,37 @@
 //! caller's key, cookies or a managed key's limits, has no way through.
 
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE,
-    HOST, HeaderName, RETRY_AFTER, USER_AGENT, VARY,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE,
+    CONTENT_TYPE, HOST, HeaderName, RETRY_AFTER, USER_AGENT, VARY,
 };
 use http::{HeaderMap, HeaderValue};
+use weir_table::Dialect;
 
-use crate::state::Endpoint;
+use crate::state::{Endpoint, Proof};
 
-/// What a caller says that a provider may hear.
-const UPSTREAM: [HeaderName; 7] = [
+/// What a caller says that any provider may hear.
+const UPSTREAM: [HeaderName; 4] = [
     ACCEPT,
     USER_AGENT,
-    HeaderName::from_static("anthropic-version"),
-    HeaderName::from_static("anthropic-beta"),
-    HeaderName::from_static("openai-beta"),
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("traceparent"),
 ];
 
+/// What only `OpenAI`'s family understands.
+const OPENAI: [HeaderName; 1] = [HeaderName::from_static("openai-beta")];
+
+const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+
+/// What only Anthropic understands.
+const ANTHROPIC: [HeaderName; 2] = [VERSION, HeaderName::from_static("anthropic-beta")];
+
+/// The version of Anthropic's API that is meant where the caller says none.
+const USUAL_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
+
 /// What a provider says that a caller may hear.
-const DOWNSTREAM: [HeaderName; 9] = [
+const DOWNSTREAM: [HeaderName; 10] = [
     CONTENT_TYPE,
+    CONTENT_DISPOSITION,
     CONTENT_ENCODING,
     CONTENT_LANGUAGE,
     CACHE_CONTROL,
@@ -33,17 +43,38 @@ const DOWNSTREAM: [HeaderName; 9] = [
     HeaderName::from_static("openai-version"),
 ];
 
-/// The headers of a request to `endpoint` on behalf of a caller who sent `from`.
+/// The headers of a request to `endpoint` on behalf of a caller who sent `from`, and whose answer is looked
+/// into, so that it must not be compressed.
 pub(super) fn upstream(endpoint: &Endpoint, from: &HeaderMap) -> HeaderMap {
+    let mut to = common(endpoint, from);
+    to.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    to.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    to
+}
+
+/// The headers of a request that only passes through: its body is of the caller's type, and its answer may be
+/// encoded as the caller likes.
+pub(super) fn through(endpoint: &Endpoint, from: &HeaderMap) -> HeaderMap {
+    let mut to = common(endpoint, from);
+    copy(from, &mut to, &[CONTENT_TYPE, ACCEPT_ENCODING]);
+    to
+}
+
+fn common(endpoint: &Endpoint, from: &HeaderMap) -> HeaderMap {
     let mut to = HeaderMap::with_capacity(12);
     to.insert(HOST, endpoint.host.clone());
-    to.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    // Answers are looked into, and so must not be compressed.
-    to.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    if let Some(authorization) = &endpoint.authorization {
-        to.insert(AUTHORIZATION, authorization.clone());
+    if let Proof::Header(name, value) = &endpoint.proof {
+        to.insert(name.clone(), value.clone());
     }
     copy(from, &mut to, &UPSTREAM);
+    match endpoint.dialect {
+        Dialect::OpenAI | Dialect::AzureOpenAI => copy(from, &mut to, &OPENAI),
+        Dialect::Anthropic => {
+            copy(from, &mut to, &ANTHROPIC);
+            to.entry(VERSION).or_insert(USUAL_VERSION);
+        }
+        Dialect::Gemini | Dialect::Bedrock => {}
+    }
     to
 }
 

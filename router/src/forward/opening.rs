@@ -13,10 +13,11 @@ use super::attempt::Accepted;
 use super::bounds::{Bounds, Until};
 use super::head::{Wanted, head};
 use super::headers;
-use super::sse::{Events, Meaning, Progress, events};
+use super::sse::{Events, events};
 use super::stream::{EventStream, Source};
+use super::watch::{Meaning, Watch};
 use crate::body::Spliced;
-use crate::error::Failure;
+use crate::error::{Failure, Voice};
 use crate::state::Endpoint;
 
 /// The most of a stream that is held back while it has no content.
@@ -27,7 +28,8 @@ pub(super) async fn streamed(
     endpoint: &Endpoint,
     request: Request<Spliced>,
     bounds: Bounds,
-    progress: Progress,
+    watch: Watch,
+    voice: Voice,
 ) -> Result<Accepted, Failure> {
     let first = bounds.until(
         bounds.begun,
@@ -43,19 +45,20 @@ pub(super) async fn streamed(
             body,
             unseen: Bytes::new(),
             events: Events::default(),
-            progress,
+            watch,
         },
         held: VecDeque::new(),
         held_bytes: 0,
     };
     opening.commit(&bounds, first).await?;
     let Opening { source, held, .. } = opening;
-    let stream = EventStream::new(source, held, bounds.limits.stall);
+    let stream = EventStream::new(source, held, bounds.limits.stall, voice);
     let headers = headers::downstream(&head.headers);
     Ok(Accepted {
         status: head.status,
         headers,
         body: Outgoing::Stream(Box::new(stream)),
+        usage: None,
     })
 }
 
@@ -93,7 +96,7 @@ impl Opening {
     async fn read(&mut self) -> Result<Bytes, Failure> {
         match self.source.body.data().await {
             Some(Ok(read)) => Ok(read),
-            None if self.source.progress.all_finished() => {
+            None if self.source.watch.closing().is_some() => {
                 Err(malformed("the provider's stream has no content"))
             }
             None | Some(Err(_)) => Err(Failure::new(
@@ -106,10 +109,10 @@ impl Opening {
     /// Holds the events of `block` back, up to the one with content.
     fn hold(&mut self, block: &Bytes) -> Result<Shown, Failure> {
         for event in events(block) {
-            match self.source.progress.open(&block[event.clone()]) {
+            match self.source.watch.open(&block[event.clone()]) {
                 Meaning::Passes => self.keep(block.slice(event)),
-                Meaning::Malformed => {}
-                Meaning::Commits => return Ok(self.show(block.slice(event.start..))),
+                Meaning::Malformed | Meaning::LeftOut => {}
+                Meaning::Commits | Meaning::IsAnswer => return Ok(self.show(block.slice(event.start..))),
                 Meaning::Done => return Err(malformed("the provider's stream has no content")),
                 Meaning::Failed(failure) => return Err(*failure),
             }

@@ -1,25 +1,14 @@
-//! Server-sent events of a chat completion: where one ends, and what it means for the stream. Pure: bytes
-//! in, verdicts out. Events are passed on as the bytes that they came as; this only looks at them.
+//! Server-sent events: where one ends, and what it carries. Pure: bytes in, places out. Events are passed on
+//! as the bytes that they came as; what they mean is for their dialect to say.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use bytes::{Bytes, BytesMut};
-use memchr::memmem::{self, Finder};
-use serde::de::IgnoredAny;
-use weir_table::Dialect;
-
-use super::reply::{Finish, Mentions, Reply};
-use crate::classify;
-use crate::error::Failure;
+use memchr::memmem;
 
 /// The largest event that is put together from pieces.
 const MAX_EVENT: usize = 1024 * 1024;
-
-static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"finish_reason\""));
-static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error\""));
 
 /// Cuts a stream of bytes after whole events, so that a stream which breaks has never begun an event that
 /// it does not end. Bytes are only copied where an event spans two reads.
@@ -92,7 +81,7 @@ fn first_end(bytes: &[u8]) -> usize {
 
 /// What an event carries.
 #[derive(PartialEq, Eq)]
-enum Payload<'a> {
+pub(super) enum Payload<'a> {
     /// `[DONE]`.
     Done,
     /// Its data; several lines of it are joined.
@@ -104,7 +93,7 @@ enum Payload<'a> {
 }
 
 /// Reads an event's fields, as <https://html.spec.whatwg.org/multipage/server-sent-events.html> has them.
-fn payload(event: &[u8]) -> Payload<'_> {
+pub(super) fn payload(event: &[u8]) -> Payload<'_> {
     let (mut data, mut failed) = (Cow::Borrowed(&b""[..]), false);
     for line in event.split(|byte| *byte == b'\n') {
         if let Some(more) = line.strip_prefix(b"data:") {
@@ -129,125 +118,6 @@ fn join<'a>(data: &mut Cow<'a, [u8]>, more: &'a [u8]) {
         data.push(b'\n');
         data.extend_from_slice(more);
     }
-}
-
-/// What an event means.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Meaning {
-    /// It goes on.
-    Passes,
-    /// It holds the first content; everything before it was none. Only before commitment.
-    Commits,
-    /// It is not readable, and is left out.
-    Malformed,
-    /// The stream is complete.
-    Done,
-    /// The provider gave up.
-    Failed(Box<Failure>),
-}
-
-/// How far a chat completion's stream has come.
-#[derive(Debug)]
-pub(crate) struct Progress {
-    dialect: Dialect,
-    choices: u64,
-    seen: BTreeSet<u64>,
-    finished: BTreeSet<u64>,
-}
-
-impl Progress {
-    /// A stream of `dialect` that is to have `choices` choices.
-    pub(crate) fn new(dialect: Dialect, choices: u64) -> Self {
-        Self {
-            dialect,
-            choices,
-            seen: BTreeSet::new(),
-            finished: BTreeSet::new(),
-        }
-    }
-
-    /// Whether every choice has had its finish reason: those that were asked for, and those that were seen.
-    pub(crate) fn all_finished(&self) -> bool {
-        self.finished.len() as u64 >= self.choices && self.seen.is_subset(&self.finished)
-    }
-
-    /// Looks at an event before commitment: closely, because what it holds decides.
-    pub(crate) fn open(&mut self, event: &[u8]) -> Meaning {
-        match payload(event) {
-            Payload::Nothing => Meaning::Passes,
-            Payload::Done => Meaning::Done,
-            Payload::Error(data) => self.failed(&data),
-            Payload::Data(data) => self.weigh(&data),
-        }
-    }
-
-    fn weigh(&mut self, data: &[u8]) -> Meaning {
-        let Some(reply) = Reply::read(data) else {
-            return Meaning::Malformed;
-        };
-        if let Some(error) = reply.error() {
-            return self.failed(error);
-        }
-        self.note(&reply);
-        let answers = |finish: Finish| matches!(finish, Finish::Length | Finish::ContentFilter);
-        let content = reply.has_content() || reply.finishes().any(|(_, finish)| answers(finish));
-        if content {
-            Meaning::Commits
-        } else {
-            Meaning::Passes
-        }
-    }
-
-    /// Looks at an event after commitment: only as far as is needed to know whether the stream is whole.
-    pub(crate) fn pass(&mut self, event: &[u8]) -> Meaning {
-        let data = match payload(event) {
-            Payload::Nothing => return Meaning::Passes,
-            Payload::Done => return Meaning::Done,
-            Payload::Error(data) => return self.failed(&data),
-            Payload::Data(data) => data,
-        };
-        if is_set(&data, &FINISH) || is_set(&data, &ERROR) {
-            return match self.weigh(&data) {
-                Meaning::Commits => Meaning::Passes,
-                meaning => meaning,
-            };
-        }
-        self.glance(&data)
-    }
-
-    /// Looks at data that neither ends a choice nor is an error.
-    fn glance(&mut self, data: &[u8]) -> Meaning {
-        if let Some(mentions) = Mentions::read(data) {
-            self.seen.extend(mentions.indices());
-            return Meaning::Passes;
-        }
-        match serde_json::from_slice::<IgnoredAny>(data) {
-            Ok(_) => Meaning::Passes,
-            Err(_) => Meaning::Malformed,
-        }
-    }
-
-    fn failed(&self, error: &[u8]) -> Meaning {
-        Meaning::Failed(Box::new(classify::in_band(self.dialect, error)))
-    }
-
-    fn note(&mut self, reply: &Reply<'_>) {
-        self.seen.extend(reply.indices());
-        self.finished.extend(reply.finishes().map(|(index, _)| index));
-    }
-}
-
-/// Whether the name that `finder` looks for stands before a value other than null. Inside a JSON string
-/// its quotes would be escaped, and so not be found.
-fn is_set(data: &[u8], finder: &Finder<'_>) -> bool {
-    finder.find_iter(data).any(|at| {
-        let after = data[at + finder.needle().len()..].trim_ascii_start();
-        match after.strip_prefix(b":") {
-            Some(value) => !value.trim_ascii_start().starts_with(b"null"),
-            // `"error"` may also be a value, as in `"object":"error"`.
-            None => finder.needle() == b"\"error\"",
-        }
-    })
 }
 
 #[cfg(test)]

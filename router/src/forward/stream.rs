@@ -12,12 +12,10 @@ use tokio::time::{Instant, Sleep, sleep};
 use weir_table::FailureClass;
 
 use super::pool::Inflow;
-use super::sse::{Events, Meaning, Progress, events};
-use crate::error::Failure;
+use super::sse::{Events, events};
+use super::watch::{Meaning, Watch};
+use crate::error::{Failure, Voice};
 use crate::observe::Record;
-
-/// The event that ends a whole stream.
-const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
 
 /// How long a provider may take to end its answer after `[DONE]` before its connection is given up.
 const LINGER: Duration = Duration::from_millis(100);
@@ -31,7 +29,7 @@ pub(super) struct Source {
     /// What was read and is no whole event yet.
     pub(super) events: Events,
     /// How far it has come.
-    pub(super) progress: Progress,
+    pub(super) watch: Watch,
 }
 
 /// The stream as the caller reads it.
@@ -40,17 +38,19 @@ pub(crate) struct EventStream {
     source: Option<Source>,
     ready: VecDeque<Bytes>,
     silence: Silence,
+    voice: Voice,
     done: bool,
     record: Option<Record>,
 }
 
 impl EventStream {
-    /// A stream that goes on from `source` after the `held` events.
-    pub(super) fn new(source: Source, held: VecDeque<Bytes>, stall: Duration) -> Self {
+    /// A stream that goes on from `source` after the `held` events, and says in `voice` what goes wrong.
+    pub(super) fn new(source: Source, held: VecDeque<Bytes>, stall: Duration, voice: Voice) -> Self {
         Self {
             source: Some(source),
             ready: held,
             silence: Silence::new(stall),
+            voice,
             done: false,
             record: None,
         }
@@ -108,14 +108,17 @@ impl EventStream {
         let Some(source) = &mut self.source else { return };
         let mut from = 0;
         for event in events(block) {
-            match source.progress.pass(&block[event.clone()]) {
+            let meaning = source.watch.pass(&block[event.clone()]);
+            match meaning {
                 Meaning::Passes | Meaning::Commits => {}
-                Meaning::Malformed => {
+                Meaning::Malformed | Meaning::LeftOut => {
                     self.ready.push_back(block.slice(from..event.start));
                     from = event.end;
-                    self.record.iter().for_each(Record::skipped_event);
+                    if meaning == Meaning::Malformed {
+                        self.record.iter().for_each(Record::skipped_event);
+                    }
                 }
-                Meaning::Done => {
+                Meaning::Done | Meaning::IsAnswer => {
                     self.ready.push_back(block.slice(from..event.end));
                     return self.complete();
                 }
@@ -133,29 +136,35 @@ impl EventStream {
     fn complete(&mut self) {
         self.done = true;
         self.silence = Silence::new(LINGER);
+        self.tell_usage();
         if let Some(record) = self.record.take() {
             record.succeeded();
         }
     }
 
+    /// Tells the record what was said of usage; asked for before the source is dropped.
+    fn tell_usage(&mut self) {
+        let usage = self.source.as_ref().and_then(|source| source.watch.usage());
+        if let (Some(record), Some(usage)) = (&mut self.record, usage) {
+            record.took(usage);
+        }
+    }
+
     fn ended(&mut self, ending: Ending) {
-        let Some(Source { body, progress, .. }) = self.source.take() else {
-            return;
-        };
-        if ending == Ending::Clean {
-            body.give_back();
-        }
-        if self.done {
-            return;
-        }
-        if progress.all_finished() {
-            self.ready.push_back(DONE);
-            self.complete();
-        } else {
-            self.fail(&Failure::new(
+        let closing = self.source.as_ref().and_then(|source| source.watch.closing());
+        match closing {
+            _ if self.done => {}
+            Some(closing) => {
+                self.ready.push_back(closing);
+                self.complete();
+            }
+            None => self.fail(&Failure::new(
                 FailureClass::StreamCut,
                 "the provider's stream ended before the answer did",
-            ));
+            )),
+        }
+        if let Some(source) = self.source.take().filter(|_| ending == Ending::Clean) {
+            source.body.give_back();
         }
     }
 
@@ -173,8 +182,9 @@ impl EventStream {
 
     /// Ends the stream in an error, and drops its connection.
     fn fail(&mut self, failure: &Failure) {
+        self.tell_usage();
         self.source = None;
-        self.ready.push_back(failure.event());
+        self.ready.push_back(failure.event(self.voice));
         if let Some(record) = self.record.take() {
             record.failed(failure.class);
         }

@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 use http::Request;
-use weir_table::{Dialect, FailureClass};
+use weir_table::FailureClass;
 
 use super::answer::{Outgoing, Rest};
 use super::attempt::Accepted;
@@ -11,9 +11,8 @@ use super::bounds::Bounds;
 use super::head::{Wanted, head};
 use super::headers;
 use super::pool::Inflow;
-use super::reply::Reply;
+use super::watch;
 use crate::body::Spliced;
-use crate::classify;
 use crate::error::Failure;
 use crate::operation::Operation;
 use crate::state::Endpoint;
@@ -62,35 +61,45 @@ pub(super) async fn whole(
         let response = head(endpoint, request, &bounds, Wanted::Json).await?;
         let (head, mut body) = response.into_parts();
         let (read, collected) = beginning(&mut body).await?;
-        let body = match collected {
+        let (body, usage) = match collected {
             Collected::Everything => {
-                prove(endpoint.dialect, operation, &read)?;
+                let usage = watch::prove(endpoint.dialect, operation, &read)?;
                 body.give_back();
-                Outgoing::whole(read)
+                (Outgoing::whole(read), usage)
             }
-            Collected::UpToTheLimit => Outgoing::Rest(Box::new(Rest::new(
-                prove_beginning(read)?,
-                body,
-                bounds.limits.stall,
-            ))),
+            Collected::UpToTheLimit => {
+                let rest = Rest::of_document(prove_beginning(read)?, body, bounds.limits.stall);
+                (Outgoing::Rest(Box::new(rest)), None)
+            }
         };
         Ok(Accepted {
             status: head.status,
             headers: headers::downstream(&head.headers),
             body,
+            usage,
         })
     };
     until.bound(work).await
 }
 
-/// The whole answer, or as much as is collected; without a copy where it came in one piece.
-async fn beginning(body: &mut Inflow) -> Result<(Bytes, Collected), Failure> {
-    let first = match body.data().await {
-        None => Bytes::new(),
-        Some(read) => read.map_err(|_| broke_off())?,
+/// The first piece of an answer, which may be all of it.
+pub(super) async fn first(body: &mut Inflow) -> Result<(Bytes, Collected), Failure> {
+    let Some(read) = body.data().await else {
+        return Ok((Bytes::new(), Collected::Everything));
     };
+    let read = read.map_err(|_| broke_off())?;
     if body.is_at_end() {
-        return Ok((first, Collected::Everything));
+        Ok((read, Collected::Everything))
+    } else {
+        Ok((read, Collected::UpToTheLimit))
+    }
+}
+
+/// The whole answer, or as much as is collected; without a copy where it came in one piece.
+pub(super) async fn beginning(body: &mut Inflow) -> Result<(Bytes, Collected), Failure> {
+    let (first, collected) = first(body).await?;
+    if collected == Collected::Everything {
+        return Ok((first, collected));
     }
     let mut read = BytesMut::from(first);
     let collected = collect(body, &mut read, COLLECTED)
@@ -108,24 +117,6 @@ fn broke_off() -> Failure {
 
 fn malformed(text: &'static str) -> Failure {
     Failure::new(FailureClass::MalformedResponse, text)
-}
-
-/// Proves that `answer` is one.
-fn prove(dialect: Dialect, operation: Operation, answer: &[u8]) -> Result<(), Failure> {
-    let reply = Reply::read(answer)
-        .ok_or_else(|| malformed("the provider's answer is not JSON of the right shape"))?;
-    if let Some(error) = reply.error() {
-        return Err(classify::in_band(dialect, error));
-    }
-    match operation {
-        Operation::ChatCompletions if !reply.is_answer() => {
-            Err(malformed("the provider's answer has no content"))
-        }
-        Operation::Embeddings if !reply.has_data() => {
-            Err(malformed("the provider's answer has no embeddings"))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// What can be proved of an answer from its beginning: that it is an object. It is far too long to be an

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode};
 use tokio::time::Instant;
+use weir_dialect::form::Usage;
 use weir_table::FailureClass;
 
 use super::metrics::{Metrics, TargetLabels};
@@ -25,6 +26,7 @@ pub(crate) struct Record {
     attempts: u32,
     committed: Option<Instant>,
     status: u16,
+    usage: Option<Usage>,
     ended: bool,
 }
 
@@ -43,6 +45,7 @@ impl Record {
             attempts: 0,
             committed: None,
             status: FailureClass::Cancelled.status(),
+            usage: None,
             ended: false,
         }
     }
@@ -82,6 +85,11 @@ impl Record {
     /// An answer is certain.
     pub(crate) fn committed(&mut self) {
         self.committed = Some(Instant::now());
+    }
+
+    /// The answer took this, as its provider says.
+    pub(crate) fn took(&mut self, usage: Usage) {
+        self.usage = Some(usage);
     }
 
     /// The caller is about to be sent this status.
@@ -149,6 +157,8 @@ impl Record {
             attempts = u64::from(self.attempts),
             outcome,
             status = u64::from(self.status),
+            input_tokens = self.usage.map(|usage| usage.input),
+            output_tokens = self.usage.map(|usage| usage.output),
             committed_micros = self.committed.map(micros),
             total_micros = micros(Instant::now()),
         );

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 use tokio::time::{Instant, sleep_until};
 use weir_table::FailureClass;
@@ -16,7 +17,7 @@ use super::respond::{self, Again, Trail};
 use super::{Hub, models, request};
 use crate::body::Prompt;
 use crate::clock;
-use crate::error::Failure;
+use crate::error::{Failure, Voice};
 use crate::forward::{Accepted, Order, Outgoing, attempt};
 use crate::key::Keys;
 use crate::observe::Record;
@@ -32,14 +33,11 @@ const OVERLOAD_PAUSE: Duration = Duration::from_secs(1);
 pub(super) async fn answer(hub: &Arc<Hub>, request: Request<Incoming>) -> Response<Outgoing> {
     let (head, mut body) = request.into_parts();
     let path = models::decoded(head.uri.path());
-    let operation = match (&head.method, path.as_deref()) {
-        (&Method::POST, Some("/v1/chat/completions")) => Some(Operation::ChatCompletions),
-        (&Method::POST, Some("/v1/embeddings")) => Some(Operation::Embeddings),
-        _ => None,
-    };
+    let posted = path.as_deref().filter(|_| head.method == Method::POST);
+    let asked = posted.and_then(|path| Some((operation(hub, path)?, path)));
     let id = request_id(hub.surroundings.request_id());
-    let mut response = match operation {
-        Some(operation) => routed(hub, operation, &head, &mut body, &id).await,
+    let mut response = match asked {
+        Some((operation, path)) => routed(hub, operation, path, &head, &mut body, &id).await,
         None => models::answer(hub, &head.method, path.as_deref(), id),
     };
     discard(&head.headers, body);
@@ -49,9 +47,16 @@ pub(super) async fn answer(hub: &Arc<Hub>, request: Request<Incoming>) -> Respon
     response
 }
 
+/// What is asked for at `path`: one of the router's operations, or one that some provider has for its own.
+fn operation(hub: &Hub, path: &str) -> Option<Operation> {
+    let own = || hub.tables.load().passes(path).then_some(Operation::Own);
+    Operation::at(path).or_else(own)
+}
+
 async fn routed(
     hub: &Arc<Hub>,
     operation: Operation,
+    path: &str,
     head: &Parts,
     body: &mut Incoming,
     id: &HeaderValue,
@@ -60,7 +65,7 @@ async fn routed(
     let found = async {
         not_too_many(hub, &record)?;
         let (bytes, place) = request::read(&head.headers, body, hub.max_body_bytes, &hub.room).await?;
-        let prompt = Prompt::read(bytes)?;
+        let prompt = understand(bytes, operation, &head.headers)?;
         let caller = Caller {
             namespace: &hub.default_namespace,
         };
@@ -71,12 +76,16 @@ async fn routed(
         Ok((prompt, _place, route)) => {
             let order = Order {
                 operation,
+                path,
                 prompt: &prompt,
                 headers: &head.headers,
             };
             run(hub, &route, order, record, id).await
         }
-        Err(failure) => give_up(&failure, Again::AsUsual, record, id, Trail::default()),
+        Err(failure) => {
+            let voice = operation.voice();
+            give_up(&failure, voice, Again::AsUsual, record, id, Trail::default())
+        }
     }
 }
 
@@ -94,6 +103,15 @@ fn not_too_many(hub: &Hub, record: &Record) -> Result<(), Failure> {
     })
 }
 
+/// The body, of whatever type the operation takes.
+fn understand(bytes: Bytes, operation: Operation, headers: &HeaderMap) -> Result<Prompt, Failure> {
+    if !operation.only_passes() {
+        return Prompt::read(bytes);
+    }
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    Prompt::read_as(bytes, content_type)
+}
+
 /// Asks targets until one answers or the walk is over.
 async fn run(
     hub: &Hub,
@@ -109,7 +127,8 @@ async fn run(
         let next = match step {
             Step::Over(failure) => {
                 let trail = trail(route, last, &record);
-                return give_up(&failure, again(&walk), record, id, trail);
+                let voice = order.operation.voice();
+                return give_up(&failure, voice, again(&walk), record, id, trail);
             }
             Step::Try(next) => next,
         };
@@ -157,12 +176,13 @@ fn again(walk: &Walk<'_>) -> Again {
 
 fn give_up(
     failure: &Failure,
+    voice: Voice,
     again: Again,
     mut record: Record,
     id: &HeaderValue,
     trail: Trail<'_>,
 ) -> Response<Outgoing> {
-    let mut response = respond::error(failure, again);
+    let mut response = respond::error(failure, voice, again);
     respond::sign(&mut response, id.clone(), trail);
     record.responds(response.status());
     record.failed(failure.class);
@@ -189,20 +209,18 @@ async fn ask(next: Try<'_>, order: Order<'_>, record: &mut Record) -> Result<Acc
     record.asks(next.leaf);
     let accepted = attempt(next.leaf, order, next.patience, next.deadline).await?;
     record.committed();
+    if let Some(usage) = accepted.usage {
+        record.took(usage);
+    }
     Ok(accepted)
 }
 
 fn terms<'a>(order: Order<'a>, begun: Instant, id: &'a HeaderValue) -> Terms<'a> {
-    let Order {
-        operation,
-        prompt,
-        headers,
-    } = order;
-    let streamed = prompt.stream() && operation == Operation::ChatCompletions;
+    let Order { prompt, headers, .. } = order;
     Terms {
         begun,
         patience: clock::patience(headers),
-        silence: if streamed {
+        silence: if order.is_streamed() {
             FailureClass::FirstTokenTimeout
         } else {
             FailureClass::Timeout

@@ -10,7 +10,7 @@ use weir_table::FailureClass;
 
 use super::Hub;
 use super::respond::{self, Again, Trail};
-use crate::error::Failure;
+use crate::error::{Failure, Voice};
 use crate::forward::Outgoing;
 use crate::state::Snapshot;
 
@@ -71,7 +71,7 @@ pub(super) fn answer(hub: &Hub, method: &Method, path: Option<&str>, id: HeaderV
     };
     let mut response = match answered {
         Ok(document) => respond::json(StatusCode::OK, document),
-        Err(failure) => respond::error(&failure, Again::AsUsual),
+        Err(failure) => respond::error(&failure, Voice::OpenAi, Again::AsUsual),
     };
     respond::sign(&mut response, id, Trail::default());
     response
@@ -147,8 +147,9 @@ fn document(value: &impl Serialize) -> Bytes {
 
 fn no_such_path(method: &Method) -> Failure {
     let text = format!(
-        "Weir has no such endpoint for {method}; it serves POST /v1/chat/completions, POST /v1/embeddings, GET \
-         /v1/models and GET /v1/models/<id>"
+        "Weir has no such endpoint for {method}; it serves POST /v1/chat/completions, /v1/messages, /v1/responses, \
+         /v1/completions and /v1/embeddings, images, audio, moderations, rerank and score, GET /v1/models and GET \
+         /v1/models/<id>"
     );
     let mut failure = Failure::new(FailureClass::PolicyNotFound, text);
     failure.detail.code = Some("unknown_url".to_owned());

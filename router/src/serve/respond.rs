@@ -1,4 +1,4 @@
-//! What a caller gets: an answer with Weir's headers on it, or an error in `OpenAI`'s shape.
+//! What a caller gets: an answer with Weir's headers on it, or an error in the shape that it knows.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 
-use crate::error::Failure;
+use crate::error::{Failure, Voice};
 use crate::forward::{Accepted, Outgoing};
 use crate::state::Leaf;
 
@@ -47,6 +47,7 @@ pub(super) fn answer(accepted: Accepted) -> Response<Outgoing> {
         status,
         headers,
         body,
+        usage: _,
     } = accepted;
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -55,8 +56,8 @@ pub(super) fn answer(accepted: Accepted) -> Response<Outgoing> {
 }
 
 /// An error.
-pub(super) fn error(failure: &Failure, again: Again) -> Response<Outgoing> {
-    let mut response = json(status(failure), failure.body());
+pub(super) fn error(failure: &Failure, voice: Voice, again: Again) -> Response<Outgoing> {
+    let mut response = json(status(failure), failure.body(voice));
     let headers = response.headers_mut();
     if again == Again::No {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));

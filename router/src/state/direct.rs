@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
 use http::HeaderValue;
 use weir_table::{DirectModel, FailureClass, ModelKind, Timeouts};
 
 use super::target::{Leaf, Limits, Pace, Reach};
-use crate::body::quote;
+use crate::body::ModelName;
 use crate::error::Failure;
 
 /// A provider that callers may name.
@@ -56,10 +55,12 @@ impl Direct {
     pub(crate) fn leaf(&self, rest: &str) -> Result<Leaf, Failure> {
         let named = self.named(rest);
         let known = self.models.get(named.model);
+        let upstream = ModelName::new(upstream(known, named));
         let reach = named
             .region
             .and_then(|region| self.regions.get(region))
-            .unwrap_or(&self.home);
+            .unwrap_or(&self.home)
+            .for_model(&upstream);
         let text = format!("{}/{rest}", self.name);
         let model_header = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| unspeakable())?;
         Ok(Leaf {
@@ -72,14 +73,14 @@ impl Direct {
             }),
             path_header: None,
             model_header,
-            upstream: Bytes::from(quote(upstream(known, named))),
+            upstream,
             context_window: None,
             limits: Limits::resolve(
                 Timeouts::default(),
                 self.timeouts,
                 Pace::of(known.is_some_and(|model| model.reasoning)),
             ),
-            reach: reach.clone(),
+            reach,
             served: OnceLock::new(),
         })
     }

@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
-use http::{HeaderValue, Uri};
+use http::HeaderValue;
 use weir_table::{
     BaseUrl, Checked, Credential, CredentialId, Dialect, Digest, FailureClass, Model, Node, Owner, Policy,
     Provider, ProviderEntry, Scope, Table, Timeouts,
@@ -13,12 +12,12 @@ use weir_table::{
 
 use super::credentials::Credentials;
 use super::direct::Direct;
+use super::endpoint::{Address, Endpoint, Proof, Sites};
 use super::snapshot::Served;
-use super::target::{Below, Endpoint, Leaf, Limits, Pace, Reach, Tree};
-use crate::body::quote;
+use super::target::{Below, Leaf, Limits, Pace, Reach, Tree};
+use crate::body::ModelName;
 use crate::error::Failure;
 use crate::forward::Pools;
-use crate::operation::Operation;
 
 /// Makes `table` ready for requests. Every credential that it names must be held.
 pub(crate) fn prepare(table: Checked, digest: Digest, credentials: &Credentials, pools: &Pools) -> Served {
@@ -53,12 +52,16 @@ pub(crate) fn prepare(table: Checked, digest: Digest, credentials: &Credentials,
     } else {
         Owner::Namespace
     };
-    let providers = workshop.directs(owner);
+    let live = providers.values().filter_map(ProviderEntry::live);
+    let passthrough = live
+        .flat_map(|provider| provider.passthrough_paths.iter().cloned())
+        .collect();
     Served {
         digest,
         stamp,
         policies,
-        providers,
+        providers: workshop.directs(owner),
+        passthrough,
     }
 }
 
@@ -124,6 +127,7 @@ impl Workshop<'_> {
     }
 
     fn leaf(&mut self, model: &Model, above: &Above<'_>) -> Leaf {
+        let upstream = ModelName::new(&model.upstream);
         let (reach, timeouts) = match self.providers.get(&model.provider) {
             Some(ProviderEntry::Live(provider)) => {
                 let reach = self.reach(
@@ -132,7 +136,7 @@ impl Workshop<'_> {
                     model.region.as_deref(),
                     model.credential.as_ref(),
                 );
-                (reach, provider.timeouts)
+                (reach.for_model(&upstream), provider.timeouts)
             }
             _ => (provider_gone(&model.provider), Timeouts::default()),
         };
@@ -142,7 +146,7 @@ impl Workshop<'_> {
             label: Arc::from(model.model.as_str()),
             path_header: Some(header(above.path)),
             model_header: header(&model.model),
-            upstream: Bytes::from(quote(&model.upstream)),
+            upstream,
             context_window: model.context_window,
             limits: Limits::resolve(above.timeouts, timeouts, Pace::of(model.reasoning)),
             reach,
@@ -212,32 +216,34 @@ impl Workshop<'_> {
         region: Option<&str>,
         credential: &Credential,
     ) -> Result<Endpoint, Failure> {
-        if provider.dialect != Dialect::OpenAI {
-            return Err(unavailable(format!(
-                "this router does not speak {:?}, provider {name}'s dialect",
-                provider.dialect
-            )));
-        }
         let url = address(name, &provider.base_url, region)?;
         let pool = self
             .pools
             .get(&url, provider.ca_bundle.as_deref(), provider.connections)
             .map_err(|error| unavailable(format!("provider {name}: {error}")))?;
+        let address = Address {
+            dialect: provider.dialect,
+            api_version: provider.api_version.clone(),
+            lacks: provider.lacks.clone(),
+            url,
+        };
         Ok(Endpoint {
             dialect: provider.dialect,
-            host: header(url.authority()),
-            authorization: self.authorization(name, credential)?,
+            host: header(address.url.authority()),
+            proof: self.proof(name, provider.dialect, credential)?,
             credential: credential.clone(),
-            chat: uri(&url, Operation::ChatCompletions)?,
-            embeddings: uri(&url, Operation::Embeddings)?,
+            // Where a model is part of the address, this is the one of a model without a name.
+            sites: Sites::new(&address, &ModelName::new(""))?,
+            address: Arc::new(address),
+            passthrough: provider.passthrough_paths.as_slice().into(),
             pool,
         })
     }
 
-    fn authorization(&self, name: &str, credential: &Credential) -> Result<Option<HeaderValue>, Failure> {
+    fn proof(&self, name: &str, dialect: Dialect, credential: &Credential) -> Result<Proof, Failure> {
         let refuse = |why: &str| Failure::new(FailureClass::Unauthorized, format!("provider {name}: {why}"));
         match credential {
-            Credential::Anonymous => Ok(None),
+            Credential::Anonymous => Ok(Proof::None),
             Credential::Ambient => Err(refuse("the pod's own identity is no credential in this dialect")),
             Credential::Named(id) if self.missing.contains(id) => {
                 Err(refuse("the Secret or key that holds its credential is not there"))
@@ -247,20 +253,11 @@ impl Workshop<'_> {
                     .credentials
                     .get(id)
                     .ok_or_else(|| refuse("its credential has not arrived"))?;
-                let value = bearer(secret.expose());
-                value
-                    .map(Some)
+                Proof::of_key(dialect, secret.expose())
                     .ok_or_else(|| refuse("its credential has characters that no header can carry"))
             }
         }
     }
-}
-
-/// `Bearer <key>`; a line end behind the key, which `kubectl create secret --from-file` keeps, is dropped.
-fn bearer(key: &[u8]) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_bytes(&[b"Bearer ", key.trim_ascii()].concat()).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }
 
 fn address(name: &str, base_url: &BaseUrl, region: Option<&str>) -> Result<BaseUrl, Failure> {
@@ -273,11 +270,6 @@ fn address(name: &str, base_url: &BaseUrl, region: Option<&str>) -> Result<BaseU
             format!("provider {name} has no region of its own: name the model as {name}/<model>@<region>");
         Failure::new(FailureClass::PolicyNotFound, text)
     })
-}
-
-fn uri(url: &BaseUrl, operation: Operation) -> Result<Uri, Failure> {
-    let path = format!("{}{}", url.path(), operation.upstream_path());
-    Uri::try_from(path).map_err(|_| unavailable(format!("the base URL {url} does not make a path")))
 }
 
 fn provider_gone(name: &str) -> Reach {

@@ -1,7 +1,7 @@
 //! What all requests of one moment are served from. Immutable: a change makes another one, which shares
 //! every namespace that did not change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use http::HeaderValue;
@@ -28,6 +28,14 @@ impl Snapshot {
     pub(crate) fn is_ready(&self) -> bool {
         self.listed && self.cluster.is_some()
     }
+
+    /// Whether some provider has `path` for its own.
+    pub(crate) fn passes(&self, path: &str) -> bool {
+        let namespaces = self.namespaces.values().flatten();
+        namespaces
+            .chain(&self.cluster)
+            .any(|served| served.passthrough.contains(path))
+    }
 }
 
 /// One scope's table, ready for requests.
@@ -41,6 +49,8 @@ pub(crate) struct Served {
     pub(crate) policies: BTreeMap<String, Arc<Tree>>,
     /// The providers that direct calls may name in this scope.
     pub(crate) providers: BTreeMap<String, Direct>,
+    /// Every path of their own that providers of this table pass through.
+    pub(crate) passthrough: BTreeSet<String>,
 }
 
 /// What became of one scope's newest table.

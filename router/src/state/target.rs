@@ -5,14 +5,13 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderValue, Uri};
+use http::HeaderValue;
 use prometheus_client::metrics::counter::Counter;
-use weir_table::{Credential, Dialect, Digest, ModelKind, Node, Timeouts};
+use weir_table::{Digest, ModelKind, Node, Timeouts};
 
+use super::endpoint::Endpoint;
+use crate::body::ModelName;
 use crate::error::Failure;
-use crate::forward::Pool;
-use crate::operation::Operation;
 
 /// A policy, ready for requests.
 #[derive(Debug)]
@@ -112,8 +111,8 @@ pub(crate) struct Leaf {
     pub(crate) path_header: Option<HeaderValue>,
     /// The target for `x-weir-model`.
     pub(crate) model_header: HeaderValue,
-    /// What the provider calls it, as a JSON string with its quotes.
-    pub(crate) upstream: Bytes,
+    /// What the provider calls it.
+    pub(crate) upstream: ModelName,
     /// Tokens that fit, if known.
     pub(crate) context_window: Option<u64>,
     /// How long each part of an attempt may take.
@@ -130,7 +129,7 @@ impl Leaf {
         match (&self.reach, &other.reach) {
             (Reach::Live(mine), Reach::Live(theirs)) => {
                 Arc::ptr_eq(&mine.pool, &theirs.pool)
-                    && mine.chat == theirs.chat
+                    && mine.sites == theirs.sites
                     && self.upstream == other.upstream
             }
             _ => std::ptr::eq(self, other),
@@ -157,31 +156,15 @@ pub(crate) enum Reach {
     Barred(Box<Failure>),
 }
 
-/// A provider in one region with one credential.
-#[derive(Debug)]
-pub(crate) struct Endpoint {
-    /// What it speaks.
-    pub(crate) dialect: Dialect,
-    /// Its connections.
-    pub(crate) pool: Arc<Pool>,
-    /// The `host` header.
-    pub(crate) host: HeaderValue,
-    /// The `authorization` header, marked sensitive.
-    pub(crate) authorization: Option<HeaderValue>,
-    /// Whose that is.
-    pub(crate) credential: Credential,
-    /// Where chat completions are.
-    pub(crate) chat: Uri,
-    /// Where embeddings are.
-    pub(crate) embeddings: Uri,
-}
-
-impl Endpoint {
-    /// Where `operation` is.
-    pub(crate) fn uri(&self, operation: Operation) -> &Uri {
-        match operation {
-            Operation::ChatCompletions => &self.chat,
-            Operation::Embeddings => &self.embeddings,
+impl Reach {
+    /// How `model` is reached, where that differs from model to model.
+    pub(crate) fn for_model(&self, model: &ModelName) -> Self {
+        match self {
+            Self::Live(endpoint) if endpoint.address.is_by_model() => match endpoint.for_model(model) {
+                Ok(own) => Self::Live(Arc::new(own)),
+                Err(failure) => Self::Barred(Box::new(failure)),
+            },
+            _ => self.clone(),
         }
     }
 }

@@ -58,13 +58,46 @@ async fn a_good_stream_is_passed_on_byte_for_byte() {
         usage,
         DONE,
     ];
+    let upstream = Upstream::start(vec![script(&events)]).await;
+    let asked = r#"{"model":"policy/talk","stream":true,"stream_options":{"include_usage":true}}"#;
+    let reply = rig(&upstream).await.chat(asked).await;
+    assert_eq!(reply.text(), events.concat(), "its caller asked for usage");
+    assert_eq!(
+        upstream.seen()[0].body,
+        asked.replace("policy/talk", "real-a").into_bytes()
+    );
+}
+
+#[tokio::test]
+async fn usage_that_only_the_router_asked_for_stays_here() {
+    let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\n";
+    let filters = "data: {\"choices\":[],\"usage\":null,\"prompt_filter_results\":[]}\n\n";
+    let upstream = Upstream::start(vec![script(&[
+        filters,
+        &role(),
+        &said("a"),
+        &finish(),
+        usage,
+        DONE,
+    ])])
+    .await;
+    let reply = rig(&upstream).await.chat(STREAMED).await;
+    assert_eq!(
+        reply.text(),
+        [filters, &role(), &said("a"), &finish(), DONE].concat()
+    );
+    let seen = upstream.seen()[0].json();
+    assert_eq!(seen["stream_options"], serde_json::json!({"include_usage": true}));
+}
+
+/// A stream of these events.
+fn script(events: &[&str]) -> Vec<Act> {
     let chunks = events.iter().map(|event| chunk(event));
-    let script = [stream_head()]
+    [stream_head()]
         .into_iter()
         .chain(chunks)
         .chain([last_chunk()])
-        .collect();
-    assert_eq!(read(script).await.text(), events.concat());
+        .collect()
 }
 
 #[tokio::test]

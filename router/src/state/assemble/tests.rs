@@ -12,7 +12,7 @@ use weir_table::{
 use super::{Assembler, Update};
 use crate::observe::Metrics;
 use crate::secret::Secret;
-use crate::state::{Below, Leaf, Reach, Served, Snapshot, Tables};
+use crate::state::{Below, Leaf, Proof, Reach, Served, Snapshot, Tables};
 
 fn id() -> CredentialId {
     CredentialId::of_secret_key("ns", "s", "k")
@@ -135,7 +135,9 @@ fn authorization(snapshot: &Snapshot) -> String {
     let Reach::Live(endpoint) = &leaf.reach else {
         panic!("{:?}", leaf.reach)
     };
-    let value = endpoint.authorization.clone().unwrap();
+    let Proof::Header(_, value) = &endpoint.proof else {
+        panic!("no header")
+    };
     assert!(value.is_sensitive());
     value.to_str().unwrap().to_owned()
 }

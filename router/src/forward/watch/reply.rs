@@ -13,6 +13,10 @@ pub(crate) struct Reply<'a> {
     data: Option<&'a RawValue>,
     #[serde(borrow, default)]
     error: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    usage: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    input_tokens: Option<&'a RawValue>,
     #[serde(default)]
     object: Option<String>,
     #[serde(skip)]
@@ -28,6 +32,9 @@ struct Choice<'a> {
     /// Some providers send it beside the delta, or instead.
     #[serde(borrow, default)]
     message: Option<Delta<'a>>,
+    /// Where completions are not of a chat.
+    #[serde(borrow, default)]
+    text: Option<&'a RawValue>,
     #[serde(default)]
     finish_reason: Option<String>,
 }
@@ -106,11 +113,22 @@ impl<'a> Reply<'a> {
 
     /// Whether any choice says anything.
     pub(crate) fn has_content(&self) -> bool {
-        self.choices()
-            .iter()
-            .flat_map(|choice| [&choice.delta, &choice.message])
-            .flatten()
-            .any(Delta::has_content)
+        self.choices().iter().any(Choice::has_content)
+    }
+
+    /// What it took, where that is said.
+    pub(crate) fn usage(&self) -> Option<&'a RawValue> {
+        self.usage.filter(|usage| is_something(usage))
+    }
+
+    /// Whether it says what the stream took and nothing else.
+    pub(crate) fn is_only_usage(&self) -> bool {
+        self.choices.as_ref().is_some_and(Vec::is_empty) && self.usage().is_some()
+    }
+
+    /// Whether there is a count of tokens.
+    pub(crate) fn has_count(&self) -> bool {
+        self.input_tokens.is_some_and(is_something)
     }
 
     /// The choices that are spoken of.
@@ -146,6 +164,11 @@ impl<'a> Reply<'a> {
 }
 
 impl Choice<'_> {
+    fn has_content(&self) -> bool {
+        let mut deltas = [&self.delta, &self.message].into_iter().flatten();
+        deltas.any(Delta::has_content) || self.text.is_some_and(is_something)
+    }
+
     fn index(&self) -> u64 {
         self.index.unwrap_or(0)
     }
@@ -175,7 +198,8 @@ impl Delta<'_> {
     }
 }
 
-fn is_something(raw: &RawValue) -> bool {
+/// Whether a value is more than nothing.
+pub(super) fn is_something(raw: &RawValue) -> bool {
     !matches!(raw.get(), "null" | "\"\"" | "[]" | "{}")
 }
 

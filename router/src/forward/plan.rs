@@ -1,0 +1,73 @@
+//! What is to be done with a request at an endpoint: which of its addresses it goes to, and whether its bytes
+//! go as they are. Pure, and on the hot path: it makes nothing.
+
+use std::borrow::Cow;
+
+use http::Uri;
+use weir_table::Dialect;
+
+use super::attempt::Order;
+use crate::error::Failure;
+use crate::operation::Operation;
+use crate::state::{Endpoint, OpenAiSites, Sites};
+
+/// What is to be done with a request.
+#[derive(Debug)]
+pub(super) enum Plan<'e> {
+    /// The target speaks as the caller does: the body goes there as it is, but for the model's name.
+    Pass(Cow<'e, Uri>),
+}
+
+/// The plan for `order` at `endpoint`.
+pub(super) fn plan<'e>(endpoint: &'e Endpoint, order: &Order<'_>) -> Result<Plan<'e>, Failure> {
+    let planned = match &endpoint.sites {
+        Sites::OpenAi(sites) => openai(endpoint, sites, order),
+        Sites::Anthropic {
+            messages,
+            count_tokens,
+        } => match order.operation {
+            Operation::Messages => Some(pass(messages)),
+            Operation::CountTokens => Some(pass(count_tokens)),
+            _ => None,
+        },
+    };
+    planned.ok_or_else(|| unsupported(endpoint.dialect, order.operation))
+}
+
+fn openai<'e>(endpoint: &Endpoint, sites: &'e OpenAiSites, order: &Order<'_>) -> Option<Plan<'e>> {
+    match order.operation {
+        Operation::ChatCompletions => Some(pass(&sites.chat)),
+        Operation::Completions => Some(pass(&sites.completions)),
+        Operation::Embeddings => Some(pass(&sites.embeddings)),
+        Operation::Responses => sites.responses.as_ref().map(pass),
+        Operation::Listed(path) => sites.at(path).map(Cow::Owned).map(Plan::Pass),
+        Operation::Own => {
+            let has = endpoint.passthrough.iter().any(|own| own == order.path);
+            let uri = has.then(|| sites.at(order.path)).flatten();
+            uri.map(Cow::Owned).map(Plan::Pass)
+        }
+        Operation::Messages | Operation::CountTokens => None,
+    }
+}
+
+fn pass(uri: &Uri) -> Plan<'_> {
+    Plan::Pass(Cow::Borrowed(uri))
+}
+
+fn unsupported(dialect: Dialect, operation: Operation) -> Failure {
+    let name = match dialect {
+        Dialect::OpenAI => "an OpenAI-style provider",
+        Dialect::Anthropic => "Anthropic",
+        Dialect::Gemini => "Gemini",
+        Dialect::Bedrock => "Bedrock",
+        Dialect::AzureOpenAI => "Azure OpenAI",
+    };
+    let text = match operation {
+        Operation::Own => format!("{name} is asked, which does not list this path in its `passthroughPaths`"),
+        _ => format!(
+            "{} cannot be served by this target, which is {name}",
+            operation.path()
+        ),
+    };
+    Failure::invalid("model", text)
+}
