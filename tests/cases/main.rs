@@ -3,6 +3,7 @@
 //! Cases that only wait or look run side by side; those that measure, or need the machine, run alone.
 
 mod admission;
+mod aws;
 mod context;
 mod demo;
 mod disturbance;
@@ -83,6 +84,9 @@ fn cases() -> Vec<Case> {
             Together,
             selection::agrees_with_another_language_on_a_hundred_thousand_keys
         ),
+        case!(Together, aws::requests_are_signed_as_botocore_signs_them),
+        case!(Together, aws::event_streams_are_understood_by_botocore),
+        case!(Together, aws::requests_to_converse_are_of_botocores_model),
         case!(Together, harness::the_sdks_read_what_the_fake_provider_sends),
         case!(Together, harness::a_cut_answer_is_told_from_a_whole_one),
         case!(Together, harness::a_load_counts_what_fails),

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod client;
 pub mod cluster;
 pub mod control_plane;
+pub mod event_stream;
 pub mod explain;
 pub mod fake_provider;
 pub mod fixtures;
