@@ -4,6 +4,18 @@
 //!
 //! What Converse itself has no field for goes into `additionalModelRequestFields`, in the words of the model's
 //! maker, and only to models that are known to take it.
+//!
+//! What stands otherwise there than a caller may think:
+//! - Blank texts, which Bedrock refuses, are left out without a word, and with them turns that hold nothing else. A
+//!   tool's result that says nothing says `(empty)`.
+//! - Ids of calls and names of documents that Bedrock does not take are written otherwise, alike in every request of
+//!   a conversation.
+//! - A conversation with calls needs its tools beside it; there, that none may be called is lost, and named.
+//! - Marks for a prompt cache go to Claude since 3.7 and to Nova, which knows none behind tools. Elsewhere they are
+//!   errors, so they are left out, and named.
+//! - Thoughts go back to Claude alone, and only with its own proof.
+//! - A temperature above 1 is 1, and named. Beside thinking, and to the newest models of Claude, none is said.
+//! - An answer that Bedrock calls malformed is none.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 

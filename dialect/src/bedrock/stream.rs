@@ -102,7 +102,8 @@ impl Stream {
         } else if let Some(tool) = delta.tool_use {
             let call = self.call(content_block_index)?;
             let text = tool.input.0;
-            Some(Event::Arguments { choice, call, text })
+            // A call without arguments comes with an empty piece of them.
+            (!text.is_empty()).then_some(Event::Arguments { choice, call, text })
         } else {
             delta.reasoning_content.and_then(Reasoning::event)
         };

@@ -116,6 +116,8 @@ fn calls_are_counted_by_themselves_whatever_their_blocks() {
             }])
         );
     }
+    let empty = delta(1, &json!({"toolUse": {"input": ""}}));
+    assert_eq!(events(&mut *reader, "contentBlockDelta", &empty), shown(&[]));
     let stray = delta(2, &json!({"toolUse": {"input": "{"}}));
     assert_eq!(read(&mut *reader, "contentBlockDelta", &stray), Err(Unreadable));
 }
