@@ -11,7 +11,7 @@ use crate::schedule::{Ask, Rung};
 pub(crate) struct History {
     /// The schedule's policies, to be read by people.
     pub(crate) policies: String,
-    /// Every request, one after another.
+    /// Every request, in the order in which they began.
     pub(crate) requests: Vec<Request>,
     /// How many requests the router still counted when all had ended.
     pub(crate) in_flight: Option<i64>,
@@ -45,6 +45,8 @@ pub(crate) struct Request {
 pub(crate) struct Visit {
     /// Counts the attempts of a schedule.
     pub(crate) number: usize,
+    /// Which request led to it.
+    pub(crate) ask: usize,
     /// At which provider.
     pub(crate) provider: usize,
     /// When the router dialed, or began to write on a connection that it had kept.

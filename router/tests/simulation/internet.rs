@@ -12,7 +12,7 @@ use crate::answer::{Act, Wanted};
 use crate::dice::{Dice, Purpose};
 use crate::fault::{Fault, plan};
 use crate::history::Visit;
-use crate::pipe::{Watch, Weather, connection};
+use crate::pipe::{Watch, Weather, Written, connection};
 use crate::provider::serve;
 use crate::schedule::Manners;
 
@@ -25,13 +25,13 @@ struct Inner {
     seed: u64,
     began: Instant,
     providers: Vec<Manners>,
+    wanted: Wanted,
     router: Mutex<Dice>,
     log: Mutex<Log>,
 }
 
 #[derive(Debug)]
 struct Log {
-    wanted: Wanted,
     visits: Vec<Visit>,
     /// The router's end of the connection of each visit.
     watches: Vec<Option<Watch>>,
@@ -64,28 +64,20 @@ pub(crate) enum Connection {
 }
 
 impl Internet {
-    /// A network to these providers.
-    pub(crate) fn new(seed: u64, providers: Vec<Manners>) -> Self {
+    /// A network to these providers, of which this is asked.
+    pub(crate) fn new(seed: u64, providers: Vec<Manners>, wanted: Wanted) -> Self {
         Self(Arc::new(Inner {
             seed,
             began: Instant::now(),
             providers,
+            wanted,
             router: Mutex::new(Dice::of(seed, Purpose::Router)),
             log: Mutex::new(Log {
-                wanted: Wanted {
-                    streamed: false,
-                    choices: 1,
-                },
                 visits: Vec::new(),
                 watches: Vec::new(),
                 ends: Vec::new(),
             }),
         }))
-    }
-
-    /// What the next requests ask for.
-    pub(crate) fn expect(&self, wanted: Wanted) {
-        self.log().wanted = wanted;
     }
 
     /// How long it has been going on.
@@ -102,25 +94,25 @@ impl Internet {
         &self.0.providers[at]
     }
 
-    /// The visits from number `from` on.
-    pub(crate) fn visits(&self, from: usize) -> Vec<Visit> {
+    /// The visits that request `ask` led to.
+    pub(crate) fn visits(&self, ask: usize) -> Vec<Visit> {
         let log = self.log();
-        let seen = log.visits.iter().zip(&log.watches).skip(from);
-        seen.map(|(visit, watch)| Visit {
-            closed: watch
-                .as_ref()
-                .and_then(Watch::closed)
-                .map(|at| self.since_begin(at)),
-            ..visit.clone()
-        })
-        .collect()
+        let seen = log.visits.iter().zip(&log.watches);
+        seen.filter(|(visit, _)| visit.ask == ask)
+            .map(|(visit, watch)| Visit {
+                closed: watch
+                    .as_ref()
+                    .and_then(Watch::closed)
+                    .map(|at| self.since_begin(at)),
+                ..visit.clone()
+            })
+            .collect()
     }
 
-    /// How many requests were written since `from` that no provider saw, because it had hung up.
-    pub(crate) fn lost(&self, from: Duration) -> usize {
-        let from = self.0.began + from;
-        let lost = |end: &&Watch| end.lost().is_some_and(|at| at >= from);
-        self.log().ends.iter().filter(lost).count()
+    /// How often request `ask` was written to a provider that did not see it, because it had hung up.
+    pub(crate) fn lost(&self, ask: usize) -> usize {
+        let ends = &self.log().ends;
+        ends.iter().filter(|end| end.lost() == Some(ask)).count()
     }
 
     /// Notes that visit `number` is being answered, or has been.
@@ -129,8 +121,8 @@ impl Internet {
         note(&mut self.log().visits[number], now);
     }
 
-    /// Logs a visit to `provider` that began at `begun`, and says what is to be done with it.
-    pub(crate) fn visit(&self, provider: usize, begun: Instant, connection: Connection) -> Guest {
+    /// Logs a visit to `provider` that `begun` began, and says what is to be done with it.
+    pub(crate) fn visit(&self, provider: usize, begun: Written, connection: Connection) -> Guest {
         let mut log = self.log();
         let number = log.visits.len();
         let nth = log
@@ -139,16 +131,17 @@ impl Internet {
             .filter(|visit| visit.provider == provider)
             .count();
         let mut dice = Dice::of(self.0.seed, Purpose::Visit(provider, nth));
-        let fault = match self.manners(provider).fault(&mut dice, log.wanted) {
+        let fault = match self.manners(provider).fault(&mut dice, self.0.wanted) {
             // Nobody is dialed where a connection was kept.
             Fault::Refuse | Fault::Blackhole if connection == Connection::Kept => Fault::HalfClose,
             fault => fault,
         };
-        let plan = plan(fault, number, log.wanted, &mut dice);
+        let plan = plan(fault, number, self.0.wanted, &mut dice);
         log.visits.push(Visit {
             number,
+            ask: begun.ask,
             provider,
-            begun: self.since_begin(begun),
+            begun: self.since_begin(begun.at),
             kept: connection == Connection::Kept,
             held: self.manners(provider).held.is_some(),
             fault: plan.fault,
@@ -219,7 +212,7 @@ impl World for Internet {
     fn dial(&self, host: &str, _: u16) -> Dialing {
         let number = host.strip_prefix('p').and_then(|rest| rest.strip_suffix(".test"));
         let provider = number.unwrap().parse().unwrap();
-        let guest = self.visit(provider, Instant::now(), Connection::New);
+        let guest = self.visit(provider, Written::now(), Connection::New);
         Box::pin(self.clone().connect(provider, guest))
     }
 

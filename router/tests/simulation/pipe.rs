@@ -17,6 +17,11 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::dice::Dice;
 
+tokio::task_local! {
+    /// The request that a task serves, so that what it writes can be told from what others do.
+    pub(crate) static ASKED_BY: usize;
+}
+
 /// How many bytes may be on their way before a writer waits.
 const WINDOW: usize = 64 * 1024;
 
@@ -70,6 +75,25 @@ enum Piece {
     Reset,
 }
 
+/// Something that was written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written {
+    /// When.
+    pub(crate) at: Instant,
+    /// For which request.
+    pub(crate) ask: usize,
+}
+
+impl Written {
+    /// Something that the task which runs now writes now.
+    pub(crate) fn now() -> Self {
+        Self {
+            at: Instant::now(),
+            ask: ASKED_BY.try_with(|ask| *ask).unwrap_or_default(),
+        }
+    }
+}
+
 /// One direction of a connection.
 #[derive(Debug)]
 struct Pipe {
@@ -77,12 +101,12 @@ struct Pipe {
     queue: VecDeque<(Instant, Piece)>,
     on_the_way: usize,
     newest: Instant,
-    /// When the writer began to write, since it was last asked.
-    written: Option<Instant>,
+    /// What was written first, since it was last asked.
+    written: Option<Written>,
     /// When the reader left.
     left: Option<Instant>,
-    /// When something was written last that no reader will see.
-    lost: Option<Instant>,
+    /// What was written last and no reader will see.
+    lost: Option<Written>,
     over: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -118,7 +142,7 @@ impl Pipe {
     }
 
     fn write(&mut self, mut bytes: &[u8]) {
-        self.written.get_or_insert_with(Instant::now);
+        self.written.get_or_insert_with(Written::now);
         self.on_the_way += bytes.len();
         while !bytes.is_empty() {
             let (first, rest) = bytes.split_at(self.weather.together(bytes.len()));
@@ -159,9 +183,9 @@ impl Watch {
         lock(&self.incoming).left
     }
 
-    /// When that end wrote last what the other never saw.
-    pub(crate) fn lost(&self) -> Option<Instant> {
-        lock(&self.outgoing).lost
+    /// The request that was written at that end and that the other never saw.
+    pub(crate) fn lost(&self) -> Option<usize> {
+        lock(&self.outgoing).lost.map(|written| written.ask)
     }
 }
 
@@ -198,8 +222,8 @@ impl Stream {
         lock(&self.outgoing).send(Piece::Reset);
     }
 
-    /// When the other end began to write, since it was last asked.
-    pub(crate) fn take_written(&self) -> Option<Instant> {
+    /// What the other end wrote first, since it was last asked.
+    pub(crate) fn take_written(&self) -> Option<Written> {
         lock(&self.incoming).written.take()
     }
 
@@ -275,7 +299,7 @@ impl AsyncWrite for Stream {
         let mut pipe = lock(&self.outgoing);
         if pipe.left.is_some() {
             // The system takes the bytes, and the other side's answers that nobody wants them.
-            pipe.lost = Some(Instant::now());
+            pipe.lost = Some(Written::now());
             drop(pipe);
             lock(&self.incoming).send(Piece::Reset);
             return Poll::Ready(Ok(bytes.len()));

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Range;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use futures::stream::{FuturesOrdered, StreamExt as _};
 use tokio::runtime::Builder;
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::sleep;
@@ -18,9 +20,9 @@ use weir_router::{Config, Engine, Secret};
 use crate::caller::call;
 use crate::history::{History, Request};
 use crate::internet::Internet;
-use crate::pipe::{Weather, connection};
+use crate::pipe::{ASKED_BY, Stream, Weather, connection};
 use crate::promises::broken;
-use crate::schedule::{Ask, Schedule};
+use crate::schedule::{Ask, Pace, Schedule};
 use crate::tables::{credential, with_cluster};
 
 /// The seeds of an ordinary run.
@@ -130,7 +132,7 @@ pub(crate) fn history_of(seed: u64, kind: Kind) -> History {
 
 async fn play(seed: u64, kind: Kind) -> History {
     let schedule = Schedule::of(seed, kind);
-    let internet = Internet::new(seed, schedule.providers.clone());
+    let internet = Internet::new(seed, schedule.providers.clone(), schedule.wanted);
     let (pusher, updates) = pushed::source();
     let anywhere = ([127, 0, 0, 1], 0).into();
     let surroundings = Surroundings::Given(Arc::new(internet.clone()));
@@ -143,46 +145,69 @@ async fn play(seed: u64, kind: Kind) -> History {
         yield_now().await;
     }
     let sweeping = tokio::spawn(engine.sweep());
-    let mut served = JoinSet::new();
-    let mut requests = Vec::new();
-    for ask in &schedule.asks {
-        sleep(ask.gap).await;
-        requests.push(request(&schedule, &internet, &engine, &mut served, ask).await);
-    }
-    while served.try_join_next().is_some() {}
+    let play = Play {
+        schedule,
+        internet,
+        engine,
+    };
+    let (requests, served) = play.requests().await;
     sweeping.abort();
     History {
-        policies: schedule.policies(),
+        policies: play.schedule.policies(),
         requests,
-        in_flight: in_flight(&engine.metrics()),
-        served: served.len(),
+        in_flight: in_flight(&play.engine.metrics()),
+        served,
     }
 }
 
-async fn request(
-    schedule: &Schedule,
-    internet: &Internet,
-    engine: &Engine,
-    served: &mut JoinSet<()>,
-    ask: &Ask,
-) -> Request {
-    internet.expect(ask.wanted);
-    let first = internet.visits(0).len();
-    let (near, far) = connection(Weather::calm(), Weather::calm());
-    served.spawn(engine.serve_connection(far));
-    let sent = internet.now();
-    let reply = call(internet, near, ask).await;
-    sleep(TIDY).await;
-    let way = schedule.way(ask);
-    Request {
-        ask: ask.clone(),
-        rungs: way.rungs,
-        by_the_book: way.by_the_book,
-        sent,
-        deadline: sent + way.limit,
-        visits: internet.visits(first),
-        lost: internet.lost(sent),
-        reply,
+/// A schedule that is being played.
+struct Play {
+    schedule: Schedule,
+    internet: Internet,
+    engine: Engine,
+}
+
+impl Play {
+    /// What became of all requests, and how many connections are still served after them.
+    async fn requests(&self) -> (Vec<Request>, usize) {
+        let (mut served, mut requests, mut waiting) = (JoinSet::new(), Vec::new(), FuturesOrdered::new());
+        for (number, ask) in self.schedule.asks.iter().enumerate() {
+            // Those that are under way go on meanwhile.
+            let mut gap = pin!(sleep(ask.gap));
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(request) = waiting.next() => requests.push(request),
+                    () = &mut gap => break,
+                }
+            }
+            let (near, far) = connection(Weather::calm(), Weather::calm());
+            served.spawn(ASKED_BY.scope(number, self.engine.serve_connection(far)));
+            waiting.push_back(self.request(number, ask, near));
+            if self.schedule.pace == Pace::InTurn {
+                requests.extend(waiting.next().await);
+            }
+        }
+        requests.extend(waiting.collect::<Vec<_>>().await);
+        while served.try_join_next().is_some() {}
+        (requests, served.len())
+    }
+
+    async fn request(&self, number: usize, ask: &Ask, stream: Stream) -> Request {
+        let sent = self.internet.now();
+        let reply = call(&self.internet, stream, ask).await;
+        sleep(TIDY).await;
+        let way = self.schedule.way(ask);
+        Request {
+            ask: ask.clone(),
+            rungs: way.rungs,
+            by_the_book: way.by_the_book,
+            sent,
+            deadline: sent + way.limit,
+            visits: self.internet.visits(number),
+            lost: self.internet.lost(number),
+            reply,
+        }
     }
 }
 

@@ -23,9 +23,22 @@ pub(crate) struct Schedule {
     pub(crate) table: Table,
     /// The providers that they name.
     pub(crate) providers: Vec<Manners>,
-    /// The requests, one after another.
+    /// The requests.
     pub(crate) asks: Vec<Ask>,
+    /// What they all want.
+    pub(crate) wanted: Wanted,
+    /// How they follow each other.
+    pub(crate) pace: Pace,
     root: Node,
+}
+
+/// How requests follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// Each waits for the end of the one before.
+    InTurn,
+    /// None waits.
+    Together,
 }
 
 /// How a provider behaves.
@@ -73,7 +86,7 @@ impl Manners {
 /// One request.
 #[derive(Debug, Clone)]
 pub(crate) struct Ask {
-    /// How long after the one before.
+    /// How long after the one before, or its begin.
     pub(crate) gap: Duration,
     /// What it names.
     pub(crate) model: String,
@@ -126,12 +139,19 @@ impl Schedule {
             .map(|at| (format!("p{at}"), entry(&mut dice, at)))
             .collect();
         let named = entries.iter().map(|(name, entry)| (name.as_str(), entry.clone()));
-        Self {
+        let mut schedule = Self {
             table: table(named.collect(), vec![root.clone()]),
             providers,
             asks,
+            wanted,
+            pace: Pace::InTurn,
             root,
+        };
+        if dice.happens(30) {
+            schedule.pace = Pace::Together;
+            schedule.asks.iter_mut().for_each(|ask| ask.gap /= 8);
         }
+        schedule
     }
 
     /// What `ask` may reach.
