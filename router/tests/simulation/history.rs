@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::fault::{Fault, Truth};
-use crate::schedule::{Ask, Rung};
+use crate::schedule::{Ask, Way};
 
 /// One schedule, as it went.
 #[derive(Debug)]
@@ -24,10 +24,8 @@ pub(crate) struct History {
 pub(crate) struct Request {
     /// What was asked.
     pub(crate) ask: Ask,
-    /// Every rung that it may reach, in order.
-    pub(crate) rungs: Vec<Rung>,
-    /// Whether its chains go by the product's table, each within the time of the outermost alone.
-    pub(crate) by_the_book: bool,
+    /// What it may reach.
+    pub(crate) way: Way,
     /// When.
     pub(crate) sent: Duration,
     /// Until when its answer must have begun.
@@ -130,10 +128,10 @@ impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} {:?} may reach {:?} until {}",
+            "{} {:?} may go {:?} until {}",
             time(self.sent),
             self.ask,
-            self.rungs,
+            self.way,
             time(self.deadline)
         )?;
         for visit in &self.visits {

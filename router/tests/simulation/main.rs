@@ -14,6 +14,7 @@ mod fault;
 mod history;
 mod internet;
 mod pipe;
+mod play;
 mod promises;
 mod provider;
 mod reply;
@@ -21,8 +22,11 @@ mod run;
 mod schedule;
 #[path = "../loopback/tables.rs"]
 mod tables;
+mod tally;
 
-use run::{Kind, every_seed_of, history_of};
+use play::history_of;
+use run::every_seed_of;
+use schedule::Kind;
 
 #[test]
 fn plain_answers_keep_every_promise_under_any_faults() {

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use weir_table::FailureClass;
 
-use crate::fault::Reach;
+use crate::fault::{Reach, Truth};
 use crate::history::{End, History, Request, Visit, time};
 use crate::reply::{Reading, Token, read};
 
 /// The least time that an attempt may begin with.
 const LEAST: Duration = Duration::from_secs(1);
+
+/// The longest that schedules let a target wait for its retry.
+const LONGEST_WAIT: Duration = Duration::from_secs(6);
 
 /// Timers count in milliseconds, and round up.
 const GRAIN: Duration = Duration::from_millis(2);
@@ -24,7 +27,7 @@ const SOON: Duration = Duration::from_millis(150);
 type Promise = fn(&Request, &Reading) -> Result<(), String>;
 
 /// All of them.
-const PROMISES: [(&str, Promise); 14] = [
+const PROMISES: [(&str, Promise); 17] = [
     ("every request ends in one answer or one error", ends),
     ("an error is of the vocabulary", error_is_of_the_vocabulary),
     ("an error is one that an attempt really had", error_is_true),
@@ -48,6 +51,12 @@ const PROMISES: [(&str, Promise); 14] = [
     ("a silent target is not asked twice", silence_is_final),
     ("a good answer in time is the caller's", good_answers_are_heard),
     ("no rung is left unasked", no_rung_left),
+    ("what is worth another try gets it", retries_are_made),
+    ("a reply names its target", target_is_named),
+    (
+        "what a chain has tried is not to be tried again",
+        chains_are_final,
+    ),
 ];
 
 /// Every promise that was broken.
@@ -112,7 +121,7 @@ fn error_is_true(request: &Request, reading: &Reading) -> Result<(), String> {
     match class {
         FailureClass::DeadlineExceeded => {
             let at = request.reply.head.map_or(request.reply.ended, |(_, at)| at);
-            let late = at + LEAST + GRAIN > request.deadline || !request.by_the_book;
+            let late = at + LEAST + GRAIN > request.deadline || !request.way.by_the_book;
             ensure(late, || format!("it said so at {}", time(at)))
         }
         _ => ensure(had, || format!("none was {class}")),
@@ -223,6 +232,7 @@ fn attempts_are_counted(request: &Request, _: &Reading) -> Result<(), String> {
 
 fn rungs_in_order(request: &Request, _: &Reading) -> Result<(), String> {
     let mut left = request
+        .way
         .rungs
         .iter()
         .map(|rung| (rung.provider, u32::from(rung.retries) + 1));
@@ -305,7 +315,7 @@ fn was_heard(visit: &Visit) -> bool {
 
 /// Whether the provider of `visit` is on one rung only.
 fn stands_once(request: &Request, visit: &Visit) -> bool {
-    let rungs = request.rungs.iter();
+    let rungs = request.way.rungs.iter();
     rungs.filter(|rung| rung.provider == visit.provider).count() == 1
 }
 
@@ -343,10 +353,11 @@ fn no_rung_left(request: &Request, reading: &Reading) -> Result<(), String> {
         .visits
         .iter()
         .any(|visit| visit.truth.classes.contains(&FailureClass::ContentFiltered));
-    if stopped || !request.by_the_book || at + LEAST > request.deadline {
+    if stopped || !request.way.by_the_book || at + LEAST > request.deadline {
         return Ok(());
     }
     let unasked: Vec<_> = request
+        .way
         .rungs
         .iter()
         .filter(|rung| request.visits.iter().all(|visit| visit.provider != rung.provider))
@@ -354,6 +365,76 @@ fn no_rung_left(request: &Request, reading: &Reading) -> Result<(), String> {
     ensure(unasked.len() <= request.lost, || {
         format!("{unasked:?} were, before {class}")
     })
+}
+
+fn retries_are_made(request: &Request, reading: &Reading) -> Result<(), String> {
+    if request.reply.end == End::Left || !request.way.by_the_book {
+        return Ok(());
+    }
+    for (at, visit) in request.visits.iter().enumerate() {
+        let next = request.visits.get(at + 1);
+        let over = next.map_or(request.reply.ended, |next| next.begun);
+        let in_time = over + LONGEST_WAIT + LEAST <= request.deadline;
+        let is_answer = source(reading) == Some(visit.number);
+        if is_answer || !in_time || !is_worth_a_retry(visit) || retries_left(request, at) == 0 {
+            continue;
+        }
+        let again = next.is_some_and(|next| next.provider == visit.provider);
+        ensure(again || request.lost > 0, || {
+            format!("v{} did not, and had tries left", visit.number)
+        })?;
+    }
+    Ok(())
+}
+
+/// Whether a failure is surely of those after which the same target is asked again.
+fn is_worth_a_retry(visit: &Visit) -> bool {
+    use FailureClass::{ConnectFailed, MalformedResponse, Overloaded, RateLimited, ServerError, StreamCut};
+    let retried = [
+        ConnectFailed,
+        MalformedResponse,
+        Overloaded,
+        RateLimited,
+        ServerError,
+        StreamCut,
+    ];
+    let Truth { classes, told, .. } = &visit.truth;
+    let surely = !classes.is_empty() && classes.iter().all(|class| retried.contains(class));
+    surely && told.is_none() && !visit.held
+}
+
+/// How often the target of visit `at`, if it is on one rung only, may be asked again after that.
+fn retries_left(request: &Request, at: usize) -> usize {
+    let visit = &request.visits[at];
+    let mut rungs = request.way.rungs.iter();
+    let rung = rungs.find(|rung| rung.provider == visit.provider);
+    let Some(rung) = rung.filter(|_| stands_once(request, visit)) else {
+        return 0;
+    };
+    let so_far = request.visits[..at]
+        .iter()
+        .filter(|before| before.provider == visit.provider);
+    usize::from(rung.retries).saturating_sub(so_far.count())
+}
+
+fn target_is_named(request: &Request, reading: &Reading) -> Result<(), String> {
+    let Some(last) = request.visits.last().filter(|_| request.reply.head.is_some()) else {
+        return Ok(());
+    };
+    let number = source(reading).unwrap_or(last.number);
+    let expected = format!("p{}/m", find(request, number)?.provider);
+    let named = request.reply.header("x-weir-model");
+    let right = named == Some(&expected) || request.lost > 0;
+    ensure(right, || format!("it names {named:?}, not {expected}"))
+}
+
+fn chains_are_final(request: &Request, reading: &Reading) -> Result<(), String> {
+    let said = request.reply.header("x-should-retry");
+    let expected = match reading {
+        Reading::Error { .. } if request.way.chain => Some("false"),
+        _ => None,
+    };
+    ensure(said == expected, || format!("it says {said:?}"))
 }
 
 /// What is still going on after the caller has its answer.

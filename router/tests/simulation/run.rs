@@ -1,75 +1,65 @@
-//! Runs schedules: one after another on as many threads as there are processors, each in a runtime of its
-//! own whose clock only moves when nothing else can.
+//! Runs schedules on as many threads as there are processors, and tells what they showed.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Range;
-use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use futures::stream::{FuturesOrdered, StreamExt as _};
-use tokio::runtime::Builder;
-use tokio::task::{JoinSet, yield_now};
-use tokio::time::sleep;
-use weir_router::source::pushed;
-use weir_router::surroundings::Surroundings;
-use weir_router::{Config, Engine, Secret};
-
-use crate::caller::call;
-use crate::history::{History, Request};
-use crate::internet::Internet;
-use crate::pipe::{ASKED_BY, Stream, Weather, connection};
+use crate::history::History;
+use crate::play::history_of;
 use crate::promises::broken;
-use crate::schedule::{Ask, Pace, Schedule};
-use crate::tables::{credential, with_cluster};
+use crate::schedule::Kind;
+use crate::tally::Tally;
 
 /// The seeds of an ordinary run.
 const SEEDS: Range<u64> = 0..1_000;
 
-/// For how long a router may still tidy up after its last answer: longer than it waits for the end of a
-/// connection whose stream is whole.
-const TIDY: Duration = Duration::from_millis(500);
+/// What one thread has seen.
+#[derive(Debug, Default)]
+struct Seen {
+    tally: Tally,
+    failures: Vec<Failure>,
+}
 
-/// What is asked for in a schedule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Plain,
-    Streamed,
+/// A schedule under which a promise was broken.
+#[derive(Debug)]
+struct Failure {
+    seed: u64,
+    broken: Vec<String>,
+    history: History,
 }
 
 /// Runs every seed, and fails if any promise was broken under any of them.
 pub(crate) fn every_seed_of(kind: Kind) {
     let (seeds, begun) = (seeds(), Instant::now());
     let next = AtomicU64::new(seeds.start);
-    let work = || {
-        let mut failures = Vec::new();
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds.end {
-                return failures;
-            }
-            failures.extend(failure(seed, kind));
-        }
-    };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut failures: Vec<Failure> = std::thread::scope(|scope| {
+    let mut all = Seen::default();
+    std::thread::scope(|scope| {
+        let work = || work(&next, seeds.end, kind);
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| worker.join().unwrap())
-            .collect()
+        for worker in workers {
+            let Seen { tally, failures } = worker.join().unwrap();
+            all.tally.add(tally);
+            all.failures.extend(failures);
+        }
     });
+    let Seen { tally, mut failures } = all;
     failures.sort_by_key(|failure| failure.seed);
+    let many = failures.len();
     assert!(
-        failures.is_empty(),
-        "{kind:?}: {} of {seeds:?} broke a promise\n{}",
-        failures.len(),
+        many == 0,
+        "{kind:?}: {many} of {seeds:?} broke a promise\n{}",
         told(&failures)
     );
-    let took = begun.elapsed();
-    eprintln!("figure: schedules {kind:?} {seeds:?} took {took:.1?}");
+    eprintln!(
+        "figure: schedules {kind:?} {seeds:?} took {:.1?}: {tally}",
+        begun.elapsed()
+    );
+    assert!(
+        seeds != SEEDS || tally.is_varied(),
+        "the schedules do not show enough: {tally}"
+    );
 }
 
 fn seeds() -> Range<u64> {
@@ -83,24 +73,28 @@ fn seeds() -> Range<u64> {
     }
 }
 
-/// A schedule under which a promise was broken.
-struct Failure {
-    seed: u64,
-    broken: Vec<String>,
-    history: History,
-}
-
-fn failure(seed: u64, kind: Kind) -> Option<Failure> {
-    let history = history_of(seed, kind);
-    if std::env::var_os("WEIR_SIM_SHOW").is_some() {
-        eprintln!("seed {seed}, {kind:?}:\n{history}");
+/// Plays seeds up to `end` until there are none left.
+fn work(next: &AtomicU64, end: u64, kind: Kind) -> Seen {
+    let mut shown = Seen::default();
+    loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= end {
+            return shown;
+        }
+        let history = history_of(seed, kind);
+        if std::env::var_os("WEIR_SIM_SHOW").is_some() {
+            eprintln!("seed {seed}, {kind:?}:\n{history}");
+        }
+        shown.tally.count(&history);
+        let broken = broken(&history);
+        if !broken.is_empty() {
+            shown.failures.push(Failure {
+                seed,
+                broken,
+                history,
+            });
+        }
     }
-    let broken = broken(&history);
-    (!broken.is_empty()).then_some(Failure {
-        seed,
-        broken,
-        history,
-    })
 }
 
 /// What was broken under each seed, and all that there is to know of the first.
@@ -118,102 +112,4 @@ fn told(failures: &[Failure]) -> String {
         .unwrap();
     }
     text
-}
-
-/// What happens under `seed`.
-pub(crate) fn history_of(seed: u64, kind: Kind) -> History {
-    let runtime = Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(play(seed, kind))
-}
-
-async fn play(seed: u64, kind: Kind) -> History {
-    let schedule = Schedule::of(seed, kind);
-    let internet = Internet::new(seed, schedule.providers.clone(), schedule.wanted);
-    let (pusher, updates) = pushed::source();
-    let anywhere = ([127, 0, 0, 1], 0).into();
-    let surroundings = Surroundings::Given(Arc::new(internet.clone()));
-    let engine = Engine::start(&Config::new(anywhere, anywhere), surroundings, updates).unwrap();
-    let credentials = BTreeMap::from([(credential(), Secret::new("sk-test"))]);
-    let tables = with_cluster(schedule.table.clone());
-    pusher.push(tables, credentials).await.unwrap();
-    while !engine.is_ready() {
-        // Tables are taken in on a thread of their own; no virtual time passes meanwhile.
-        yield_now().await;
-    }
-    let sweeping = tokio::spawn(engine.sweep());
-    let play = Play {
-        schedule,
-        internet,
-        engine,
-    };
-    let (requests, served) = play.requests().await;
-    sweeping.abort();
-    History {
-        policies: play.schedule.policies(),
-        requests,
-        in_flight: in_flight(&play.engine.metrics()),
-        served,
-    }
-}
-
-/// A schedule that is being played.
-struct Play {
-    schedule: Schedule,
-    internet: Internet,
-    engine: Engine,
-}
-
-impl Play {
-    /// What became of all requests, and how many connections are still served after them.
-    async fn requests(&self) -> (Vec<Request>, usize) {
-        let (mut served, mut requests, mut waiting) = (JoinSet::new(), Vec::new(), FuturesOrdered::new());
-        for (number, ask) in self.schedule.asks.iter().enumerate() {
-            // Those that are under way go on meanwhile.
-            let mut gap = pin!(sleep(ask.gap));
-            loop {
-                tokio::select! {
-                    biased;
-                    Some(request) = waiting.next() => requests.push(request),
-                    () = &mut gap => break,
-                }
-            }
-            let (near, far) = connection(Weather::calm(), Weather::calm());
-            served.spawn(ASKED_BY.scope(number, self.engine.serve_connection(far)));
-            waiting.push_back(self.request(number, ask, near));
-            if self.schedule.pace == Pace::InTurn {
-                requests.extend(waiting.next().await);
-            }
-        }
-        requests.extend(waiting.collect::<Vec<_>>().await);
-        while served.try_join_next().is_some() {}
-        (requests, served.len())
-    }
-
-    async fn request(&self, number: usize, ask: &Ask, stream: Stream) -> Request {
-        let sent = self.internet.now();
-        let reply = call(&self.internet, stream, ask).await;
-        sleep(TIDY).await;
-        let way = self.schedule.way(ask);
-        Request {
-            ask: ask.clone(),
-            rungs: way.rungs,
-            by_the_book: way.by_the_book,
-            sent,
-            deadline: sent + way.limit,
-            visits: self.internet.visits(number),
-            lost: self.internet.lost(number),
-            reply,
-        }
-    }
-}
-
-fn in_flight(metrics: &str) -> Option<i64> {
-    let line = metrics
-        .lines()
-        .find(|line| line.starts_with("weir_router_in_flight_requests "))?;
-    line.split(' ').nth(1)?.parse().ok()
 }

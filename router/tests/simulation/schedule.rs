@@ -10,7 +10,6 @@ use crate::answer::Wanted;
 use crate::dice::{Dice, Purpose};
 use crate::fault::Fault;
 use crate::internet::host;
-use crate::run::Kind;
 use crate::tables::{chain, model, provider, rung, split, table};
 
 /// How long a request may take where nobody says.
@@ -30,6 +29,15 @@ pub(crate) struct Schedule {
     /// How they follow each other.
     pub(crate) pace: Pace,
     root: Node,
+}
+
+/// What is asked for in a schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Answers in one piece.
+    Plain,
+    /// Streams.
+    Streamed,
 }
 
 /// How requests follow each other.
@@ -116,6 +124,8 @@ pub(crate) struct Way {
     pub(crate) rungs: Vec<Rung>,
     /// Until when, after the request came, its answer must have begun.
     pub(crate) limit: Duration,
+    /// Whether there is a chain on it.
+    pub(crate) chain: bool,
     /// Whether every chain on it goes by the product's table, and has no time of its own within another.
     pub(crate) by_the_book: bool,
 }
@@ -159,6 +169,7 @@ impl Schedule {
         let mut way = Way {
             rungs: Vec::new(),
             limit: DEADLINE,
+            chain: false,
             by_the_book: true,
         };
         match ask
@@ -210,6 +221,7 @@ fn walk(node: &Node, key: &str, retries: u8, outer: Outer, way: &mut Way) {
             if let (Outer::Nothing, Some(limit)) = (outer, chain.deadline_ms) {
                 way.limit = Duration::from_millis(limit);
             }
+            way.chain = true;
             way.by_the_book &= chain.on.is_none() && (outer == Outer::Nothing || chain.deadline_ms.is_none());
             for rung in &chain.rungs {
                 walk(&rung.node, key, rung.retries, Outer::Chain, way);
