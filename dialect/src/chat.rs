@@ -9,12 +9,12 @@
 mod answer;
 mod ask;
 mod calls;
-mod chunk;
+pub(crate) mod chunk;
 mod content;
-mod conversation;
+pub(crate) mod conversation;
 mod fault;
-mod message;
-mod pieces;
+pub(crate) mod message;
+pub(crate) mod pieces;
 mod reader;
 pub(crate) mod request;
 pub(crate) mod tools;

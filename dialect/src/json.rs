@@ -164,8 +164,8 @@ fn field_of(path: &Path<'_>) -> String {
     }
 }
 
-/// A caller's key as it may stand in a header: at most 64 plain characters.
-fn plain(key: &str) -> String {
+/// A word of a caller's as it may stand in a header or a message: at most 64 plain characters.
+pub(crate) fn plain(key: &str) -> String {
     let shown = |c: char| {
         if c.is_ascii_alphanumeric() || "_-.".contains(c) {
             c

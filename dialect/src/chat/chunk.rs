@@ -18,14 +18,19 @@ pub(super) struct Chunk<'e> {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum UsageOut {
+pub(crate) enum UsageOut {
     Absent,
     Null(()),
     Known(ChatUsage),
 }
 
 impl UsageOut {
-    pub(super) const fn is_absent(&self) -> bool {
+    /// The usage in a chunk before the last, for callers who asked for it or not.
+    pub(crate) const fn yet(asked: bool) -> Self {
+        if asked { Self::Null(()) } else { Self::Absent }
+    }
+
+    pub(crate) const fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
 }

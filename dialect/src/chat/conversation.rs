@@ -42,7 +42,7 @@ struct FunctionOut<'f> {
 
 /// The proof of the reasoning before a call, where Gemini's endpoint for this dialect has it.
 #[derive(Serialize)]
-pub(super) struct ExtraOut<'f> {
+pub(crate) struct ExtraOut<'f> {
     google: GoogleOut<'f>,
 }
 
@@ -66,11 +66,12 @@ pub(super) fn messages<'f>(ask: &'f Ask<'_>, dropped: &mut Dropped) -> Result<Ve
     for run in ask.turns.chunk_by(|one, next| one.role == next.role) {
         match run[0].role {
             Role::User => user(run, dropped, &mut messages)?,
-            Role::Assistant => messages.extend(run.iter().map(|turn| assistant(turn, place >= loop_start))),
+            Role::Assistant => messages.push(assistant(run, place >= loop_start)),
         }
         place += run.len();
     }
     drop_marks(ask, dropped);
+    drop_made(ask, dropped);
     Ok(messages)
 }
 
@@ -139,24 +140,31 @@ fn tool_result<'f>(
     })
 }
 
-/// An assistant's turn. Thoughts without a proof go back within the current loop of calls, where those who
-/// write them want them (<https://api-docs.deepseek.com/guides/thinking_mode>). Others are of no use to targets
-/// of this dialect, and some refuse to see them.
-fn assistant<'f>(turn: &'f Turn<'_>, in_loop: bool) -> MessageOut<'f> {
-    let calls = calls(&turn.parts);
-    let thoughts = turn.parts.iter().filter_map(|part| match part {
-        Part::Thought(thought) if thought.signature.as_deref().unwrap_or_default().is_empty() => {
-            Some(&*thought.text)
-        }
-        _ => None,
-    });
-    let texts: Vec<_> = turn.parts.iter().filter_map(text).collect();
+/// Neighbouring turns of the assistant: one message, so that all results can follow all calls. Thoughts without
+/// a proof go back within the current loop of calls, where those who write them want them
+/// (<https://api-docs.deepseek.com/guides/thinking_mode>). Others are of no use to targets of this dialect, and
+/// some refuse to see them.
+fn assistant<'f>(run: &'f [Turn<'_>], in_loop: bool) -> MessageOut<'f> {
+    let parts = || run.iter().flat_map(|turn| &turn.parts);
+    let texts: Vec<_> = parts().filter_map(text).collect();
+    let thoughts = parts()
+        .filter_map(bare_thought)
+        .filter(|text| in_loop && !text.is_empty());
     MessageOut {
         content: (!texts.is_empty()).then_some(ContentOut::Text(Paragraphs(texts))),
-        reasoning_content: joined(thoughts.filter(|text| in_loop && !text.is_empty())),
-        refusal: joined(refusals(&turn.parts)),
-        tool_calls: calls,
+        reasoning_content: joined(thoughts),
+        refusal: joined(refusals(parts())),
+        tool_calls: calls(parts()),
         ..message("assistant", ContentOut::Pieces(Vec::new()))
+    }
+}
+
+fn bare_thought<'f>(part: &'f Part<'_>) -> Option<&'f str> {
+    match part {
+        Part::Thought(thought) if thought.signature.as_deref().unwrap_or_default().is_empty() => {
+            Some(&thought.text)
+        }
+        _ => None,
     }
 }
 
@@ -168,20 +176,22 @@ fn text<'f>(part: &'f Part<'_>) -> Option<&'f str> {
 }
 
 /// The refusals among `parts`.
-pub(super) fn refusals<'f>(parts: &'f [Part<'_>]) -> impl Iterator<Item = &'f str> {
-    parts.iter().filter_map(|part| match part {
+pub(super) fn refusals<'f, 'a: 'f>(
+    parts: impl IntoIterator<Item = &'f Part<'a>>,
+) -> impl Iterator<Item = &'f str> {
+    parts.into_iter().filter_map(|part| match part {
         Part::Refusal(text) => Some(&**text),
         _ => None,
     })
 }
 
 /// The calls among `parts`.
-pub(super) fn calls<'f>(parts: &'f [Part<'_>]) -> Vec<CallOut<'f>> {
-    let call = |part: &'f Part<'_>| match part {
+pub(super) fn calls<'f, 'a: 'f>(parts: impl IntoIterator<Item = &'f Part<'a>>) -> Vec<CallOut<'f>> {
+    let call = |part: &'f Part<'a>| match part {
         Part::ToolCall(call) => Some(call_out(call)),
         _ => None,
     };
-    parts.iter().filter_map(call).collect()
+    parts.into_iter().filter_map(call).collect()
 }
 
 fn call_out<'f>(call: &'f ToolCall<'_>) -> CallOut<'f> {
@@ -202,10 +212,18 @@ fn call_out<'f>(call: &'f ToolCall<'_>) -> CallOut<'f> {
 }
 
 impl<'f> ExtraOut<'f> {
-    pub(super) fn new(thought_signature: &'f str) -> Self {
+    pub(crate) fn new(thought_signature: &'f str) -> Self {
         Self {
             google: GoogleOut { thought_signature },
         }
+    }
+}
+
+/// Media that the model made cannot be shown to it again.
+fn drop_made(ask: &Ask<'_>, dropped: &mut Dropped) {
+    let mut turns = ask.turns.iter().filter(|turn| turn.role == Role::Assistant);
+    if turns.any(|turn| turn.parts.iter().any(is_made)) {
+        dropped.add("images");
     }
 }
 
@@ -215,6 +233,10 @@ fn drop_marks(ask: &Ask<'_>, dropped: &mut Dropped) {
     if in_turns || ask.system.iter().any(|text| text.cache.is_some()) {
         dropped.add("cache_control");
     }
+}
+
+fn is_made(part: &Part<'_>) -> bool {
+    matches!(part, Part::Image(_) | Part::Audio(_) | Part::Document(_))
 }
 
 fn is_marked(part: &Part<'_>) -> bool {

@@ -57,7 +57,7 @@ pub(super) struct Function<'a> {
 /// Where Gemini's endpoint for this dialect puts the proof of the reasoning before a call.
 /// <https://ai.google.dev/gemini-api/docs/thought-signatures>
 #[derive(Deserialize)]
-pub(super) struct ExtraContent<'a> {
+pub(crate) struct ExtraContent<'a> {
     #[serde(borrow)]
     google: Option<Google<'a>>,
 }
@@ -69,7 +69,7 @@ struct Google<'a> {
 }
 
 impl<'a> ExtraContent<'a> {
-    pub(super) fn signature(self) -> Option<Cow<'a, str>> {
+    pub(crate) fn signature(self) -> Option<Cow<'a, str>> {
         self.google?.thought_signature.map(Cow::from)
     }
 }

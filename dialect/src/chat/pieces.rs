@@ -165,7 +165,7 @@ impl<'f> ContentOut<'f> {
 }
 
 /// Texts one behind the other; `None` if there are none.
-pub(super) fn joined<'f>(mut texts: impl Iterator<Item = &'f str>) -> Option<Cow<'f, str>> {
+pub(crate) fn joined<'f>(mut texts: impl Iterator<Item = &'f str>) -> Option<Cow<'f, str>> {
     let first = Cow::Borrowed(texts.next()?);
     Some(texts.fold(first, |all, more| all + more))
 }

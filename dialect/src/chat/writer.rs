@@ -51,12 +51,7 @@ impl ChunkWriter {
     }
 
     fn choice(&self, choice: ChoiceOut<'_>, into: &mut Vec<u8>) {
-        let usage = if self.stream_usage {
-            UsageOut::Null(())
-        } else {
-            UsageOut::Absent
-        };
-        self.chunk(&[choice], usage, into);
+        self.chunk(&[choice], UsageOut::yet(self.stream_usage), into);
     }
 
     fn delta(&mut self, index: u32, delta: Delta<'_>, into: &mut Vec<u8>) {

@@ -3,7 +3,8 @@
 use super::read;
 use crate::chat::write_request;
 use crate::form::{
-    Ask, CacheMark, Document, Effort, Part, Reasoning, Role, Source, Text, Thought, ToolResult, Turn,
+    Ask, CacheMark, Document, Effort, Part, Reasoning, Role, Source, Text, Thought, ToolCall, ToolResult,
+    Turn,
 };
 use crate::golden;
 
@@ -154,4 +155,35 @@ fn without_tools_nothing_is_said_of_how_to_choose() {
         r#"{"messages":[{"role":"user","content":"a"}],"tool_choice":"auto","parallel_tool_calls":true}"#,
     );
     assert!(!written(&ask).contains("tool"));
+}
+
+#[test]
+fn neighbouring_turns_of_the_model_are_one_message_so_that_results_follow_all_calls() {
+    let call = |id: &'static str| {
+        Part::ToolCall(ToolCall {
+            id: id.into(),
+            name: "f".into(),
+            arguments: "{}".into(),
+            signature: None,
+        })
+    };
+    let ask = of_turns(vec![
+        turn(Role::Assistant, vec![text("a"), call("1")]),
+        turn(Role::Assistant, vec![text("b"), call("2")]),
+        turn(Role::User, vec![result("1", vec![])]),
+        turn(Role::User, vec![result("2", vec![])]),
+    ]);
+    let body = written(&ask);
+    let roles: Vec<_> = body.split(r#""role":""#).skip(1).map(|rest| &rest[..4]).collect();
+    assert_eq!(roles, ["assi", "tool", "tool"], "{body}");
+    assert!(body.contains(r#""content":"a\n\nb""#), "{body}");
+}
+
+#[test]
+fn media_that_the_model_made_are_named_as_dropped() {
+    let image = read(
+        r#"{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://a/b"}}]}]}"#,
+    );
+    let ask = of_turns(vec![turn(Role::Assistant, image.turns[0].parts.clone())]);
+    assert_eq!(dropped(&ask), ["images"]);
 }
