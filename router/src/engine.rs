@@ -15,7 +15,7 @@ use crate::forward::Pools;
 use crate::observe::Metrics;
 use crate::serve::{Drain, Hub, Origins, Room, serve_connection};
 use crate::source::Updates;
-use crate::state::{Assembler, Tables};
+use crate::state::{Assembler, Registries, Tables};
 use crate::surroundings::{Carrier, Surroundings};
 
 /// How often idle connections are looked at.
@@ -36,7 +36,11 @@ impl Engine {
         let tables = Arc::new(Tables::default());
         let metrics = Arc::new(Metrics::new(&tables));
         let pools = Arc::new(Pools::new(surroundings.clone()));
-        let assembler = Assembler::new(tables.clone(), metrics.clone(), pools.clone());
+        let registries = Registries {
+            pools: pools.clone(),
+            healths: Arc::default(),
+        };
+        let assembler = Assembler::new(tables.clone(), metrics.clone(), registries);
         let assembling = watched("weir-tables", move || assembler.run(updates))?;
         let hub = Arc::new(Hub {
             tables,

@@ -14,6 +14,7 @@ mod engine;
 mod error;
 mod fallback;
 mod forward;
+mod health;
 mod key;
 pub mod log;
 mod observe;

@@ -7,6 +7,7 @@ mod credentials;
 mod direct;
 mod endpoint;
 mod prepare;
+mod registries;
 mod snapshot;
 mod target;
 
@@ -16,6 +17,7 @@ use arc_swap::ArcSwap;
 
 pub(crate) use assemble::Assembler;
 pub(crate) use endpoint::{Endpoint, OpenAiSites, Proof, Sites};
+pub(crate) use registries::Registries;
 pub(crate) use snapshot::{Report, Served, Snapshot, TableState};
 pub(crate) use target::{Below, Leaf, Limits, Place, Reach, Tree};
 
@@ -37,14 +39,16 @@ impl Tables {
 
 /// `table` as requests see it, with every credential that it names made up.
 #[cfg(test)]
-pub(crate) fn prepared_for_tests(table: weir_table::Checked, pools: &crate::forward::Pools) -> Served {
+pub(crate) fn prepared_for_tests(table: weir_table::Checked, registries: &Registries) -> Served {
     let mut held = credentials::Credentials::default();
+    let mut shards = std::collections::BTreeMap::<char, std::collections::BTreeMap<_, _>>::new();
     for id in table.table().credentials() {
-        held.replace(
-            id.shard(),
-            [(id.clone(), crate::secret::Secret::new("sk"))].into(),
-        );
+        let shard = shards.entry(id.shard()).or_default();
+        shard.insert(id.clone(), crate::secret::Secret::new("sk"));
+    }
+    for (shard, values) in shards {
+        held.replace(shard, values);
     }
     let digest = weir_table::codec::encode(table.table()).digest;
-    prepare::prepare(table, digest, &held, pools)
+    prepare::prepare(table, digest, &held, registries)
 }

@@ -1,18 +1,28 @@
 //! The way of one request through a policy's tree: which target is asked next, how patiently, and when the
 //! request is given up. Lazy and pure: it is told what failed and what time it is, and waits for nothing.
 
+mod ahead;
+mod known;
+mod resort;
+mod visit;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ahead::child_of;
+use known::Known;
+use resort::Resort;
 use tokio::time::Instant;
-use weir_table::{Chain, FailureClass, Node, Split, SplitTarget};
+use visit::{Left, Visit};
+use weir_table::{FailureClass, Node, Split};
 
 use crate::error::Failure;
-use crate::fallback::{Others, Reaction, Useful, is_refusal, is_silence, moves_on, reaction, wait};
+use crate::fallback::{Others, wait};
 use crate::forward::Patience;
-use crate::key::{Key, Keys};
-use crate::state::{Below, Leaf, Place};
+use crate::health::Opened;
+use crate::key::Keys;
+use crate::state::{Below, Leaf, Place, Reach};
 
 /// No attempt and no wait begins with less than this left.
 const LEAST: Duration = Duration::from_secs(1);
@@ -69,98 +79,21 @@ pub(crate) struct Terms<'t> {
 pub(crate) struct Walk<'t> {
     terms: Terms<'t>,
     chains: Vec<Visit<'t>>,
+    /// The target that is being asked, and since when.
     leaf: Option<&'t Arc<Leaf>>,
-    silent: Vec<&'t Arc<Leaf>>,
-    refused: Vec<&'t Arc<Leaf>>,
-    /// The largest context window that the prompt is known not to fit.
-    too_small: Option<u64>,
+    asked: Instant,
+    known: Known<'t>,
+    resort: Resort<'t>,
     key_source: Option<Cow<'static, str>>,
     went_through_chain: bool,
 }
 
-/// A chain that is being walked.
-#[derive(Debug)]
-struct Visit<'t> {
-    chain: &'t Chain,
-    place: Place<'t>,
-    entered: Instant,
-    rung: usize,
-    retries: u8,
-    useful: Useful,
-}
-
-impl<'t> Visit<'t> {
-    fn new(chain: &'t Chain, place: Place<'t>, entered: Instant) -> Self {
-        Self {
-            chain,
-            place,
-            entered,
-            rung: 0,
-            retries: 0,
-            useful: Useful::default(),
-        }
-    }
-
-    /// When its own time is over, if it has one.
-    fn deadline(&self) -> Option<Instant> {
-        let limit = Duration::from_millis(self.chain.deadline_ms?);
-        self.entered.checked_add(limit)
-    }
-
-    /// Where rung `at` is.
-    fn rung(&self, at: usize) -> Option<Place<'t>> {
-        self.chain
-            .rungs
-            .get(at)
-            .and_then(|rung| self.place.child(at, &rung.node))
-    }
-
-    /// Goes to the next rung.
-    fn advance(&mut self) -> Option<Place<'t>> {
-        self.rung += 1;
-        self.retries = 0;
-        self.rung(self.rung)
-    }
-
-    /// The rungs that have not been tried.
-    fn later(&self) -> impl Iterator<Item = Place<'t>> {
-        (self.rung + 1..self.chain.rungs.len()).filter_map(|at| self.rung(at))
-    }
-}
-
-/// What has just been left, on the way outwards.
-#[derive(Debug)]
-enum Left {
-    /// Something that could not be asked at all.
-    PassedOver,
-    /// Something that failed like this.
-    Failed(Failure),
-    /// A chain whose own time was over, while the request still has some.
-    Lapsed(Failure),
-}
-
-impl Left {
-    fn failure(&self) -> Option<&Failure> {
-        match self {
-            Self::PassedOver => None,
-            Self::Failed(failure) | Self::Lapsed(failure) => Some(failure),
-        }
-    }
-
-    fn into_failure(self) -> Option<Failure> {
-        match self {
-            Self::PassedOver => None,
-            Self::Failed(failure) | Self::Lapsed(failure) => Some(failure),
-        }
-    }
-
-    /// Whether `chain` tries another target after this.
-    fn moves_on(&self, chain: &Chain) -> bool {
-        match self {
-            Self::PassedOver | Self::Lapsed(_) => true,
-            Self::Failed(failure) => moves_on(chain, failure.class),
-        }
-    }
+/// What stands at a place.
+enum Found<'t> {
+    /// A target to ask.
+    Target(&'t Arc<Leaf>),
+    /// Nothing to ask.
+    Nothing(Left),
 }
 
 impl<'t> Walk<'t> {
@@ -170,9 +103,9 @@ impl<'t> Walk<'t> {
             terms,
             chains: Vec::new(),
             leaf: None,
-            silent: Vec::new(),
-            refused: Vec::new(),
-            too_small: None,
+            asked: terms.begun,
+            known: Known::default(),
+            resort: Resort::None,
             key_source: None,
             went_through_chain: false,
         }
@@ -182,8 +115,8 @@ impl<'t> Walk<'t> {
     pub(crate) fn begin(&mut self, root: Place<'t>) -> Step<'t> {
         let now = self.terms.begun;
         match self.enter(root, now) {
-            Ok(Some(leaf)) => self.ask(leaf, now),
-            Ok(None) => self.climb(Left::PassedOver, now),
+            Ok(Found::Target(leaf)) => self.ask(leaf, now),
+            Ok(Found::Nothing(left)) => self.climb(left, now),
             Err(failure) => Step::Over(Box::new(failure)),
         }
     }
@@ -191,10 +124,16 @@ impl<'t> Walk<'t> {
     /// The one attempt at a model that was called directly.
     pub(crate) fn direct(&mut self, leaf: &'t Arc<Leaf>) -> Step<'t> {
         let now = self.terms.begun;
-        if self.is_in_time(now) {
-            self.ask(leaf, now)
-        } else {
-            Step::Over(Box::new(out_of_time()))
+        match self.admit(leaf, now) {
+            Found::Target(leaf) => self.ask(leaf, now),
+            Found::Nothing(left) => self.climb(left, now),
+        }
+    }
+
+    /// The target last asked answered.
+    pub(crate) fn answered(&self, now: Instant) {
+        if let Some(leaf) = self.leaf {
+            leaf.health.answered(self.asked, now);
         }
     }
 
@@ -203,8 +142,9 @@ impl<'t> Walk<'t> {
         let Some(leaf) = self.leaf else {
             return Step::Over(Box::new(failure));
         };
-        self.remember(leaf, &failure);
-        if let Some(again) = self.wait_at_same(&failure, moment) {
+        leaf.health.failed(self.asked, &failure, moment.now);
+        self.known.learn(leaf, &failure);
+        if let Some(again) = self.wait_at_same(leaf, &failure, moment) {
             return self.ask(leaf, again);
         }
         let left = self.left_by(failure, moment.now);
@@ -221,35 +161,43 @@ impl<'t> Walk<'t> {
         self.key_source.take()
     }
 
-    fn ask(&mut self, leaf: &'t Arc<Leaf>, not_before: Instant) -> Step<'t> {
+    fn ask(&mut self, leaf: &'t Arc<Leaf>, at: Instant) -> Step<'t> {
         self.leaf = Some(leaf);
-        let patience = match self.others(self.terms.silence) {
+        let patience = match self.others(self.terms.silence, at) {
             Others::Remain => Patience::Limited,
             Others::None => Patience::Unlimited,
         };
+        self.attempt(leaf, at, patience)
+    }
+
+    /// Asks the last resort: no longer than it is worth where there is a failure to tell already.
+    fn resort_to(&mut self, leaf: &'t Arc<Leaf>, now: Instant) -> Step<'t> {
+        let patience = if self.known.is_empty() {
+            Patience::Unlimited
+        } else {
+            Patience::Limited
+        };
+        self.attempt(leaf, now, patience)
+    }
+
+    fn attempt(&mut self, leaf: &'t Arc<Leaf>, at: Instant, patience: Patience) -> Step<'t> {
+        self.leaf = Some(leaf);
+        self.asked = at;
+        if !self.known.has_failed(leaf) {
+            leaf.health.asked();
+        }
         Step::Try(Try {
             leaf,
-            not_before,
+            not_before: at,
             patience,
             deadline: self.deadline(),
         })
     }
 
-    fn remember(&mut self, leaf: &'t Arc<Leaf>, failure: &Failure) {
-        if is_silence(failure.class) {
-            self.silent.push(leaf);
-        }
-        if is_refusal(failure.class) {
-            self.refused.push(leaf);
-        }
-        if reaction(failure.class) == Reaction::NextLarger {
-            self.too_small = self.too_small.max(leaf.context_window);
-        }
-    }
-
-    /// When the same target is asked again, if its rung has retries left and the wait fits.
-    fn wait_at_same(&mut self, failure: &Failure, moment: Moment) -> Option<Instant> {
-        let (others, deadline) = (self.others(failure.class), self.deadline());
+    /// When the same target is asked again: if its rung has retries left, the wait fits, and its endpoint's
+    /// budget has one left.
+    fn wait_at_same(&mut self, leaf: &Leaf, failure: &Failure, moment: Moment) -> Option<Instant> {
+        let (others, deadline) = (self.others(failure.class, moment.now), self.deadline());
         let visit = self.chains.last_mut()?;
         let rung = visit
             .chain
@@ -262,7 +210,7 @@ impl<'t> Walk<'t> {
         );
         let pause = wait(failure, visit.chain.backoff, visit.retries, others, moment.jitter)?;
         let again = moment.now.checked_add(pause)?;
-        if !leaves_time(again, deadline) {
+        if !leaves_time(again, deadline) || !leaf.health.may_repeat(moment.now) {
             return None;
         }
         visit.retries += 1;
@@ -285,13 +233,17 @@ impl<'t> Walk<'t> {
     fn climb(&mut self, mut left: Left, now: Instant) -> Step<'t> {
         let in_time = leaves_time(now, self.last_deadline());
         while !self.chains.is_empty() {
-            match self.onward(&left, now) {
-                None => left = self.leave(left, now),
-                Some(place) => match self.enter(place, now) {
-                    Ok(Some(leaf)) => return self.ask(leaf, now),
-                    Ok(None) => left = Left::PassedOver,
-                    Err(failure) => return Step::Over(Box::new(failure)),
+            let next = match self.onward(&left, now) {
+                Some(place) => self.enter(place, now),
+                None => match self.last_resort(&left, now) {
+                    Some(leaf) => return self.resort_to(leaf, now),
+                    None => Ok(Found::Nothing(self.leave(left, now))),
                 },
+            };
+            match next {
+                Ok(Found::Target(leaf)) => return self.ask(leaf, now),
+                Ok(Found::Nothing(nothing)) => left = nothing,
+                Err(failure) => return Step::Over(Box::new(failure)),
             }
         }
         let nothing = || if in_time { nothing_to_ask() } else { out_of_time() };
@@ -312,6 +264,17 @@ impl<'t> Walk<'t> {
         }
     }
 
+    /// The target that was passed over and is asked after all, once nothing else is left in the whole tree.
+    fn last_resort(&mut self, left: &Left, now: Instant) -> Option<&'t Arc<Leaf>> {
+        let [outermost] = &*self.chains else { return None };
+        if !left.moves_on(outermost.chain) || !self.is_in_time(now) {
+            return None;
+        }
+        let leaf = self.resort.take()?;
+        let repeats = self.known.has_failed(leaf);
+        (self.known.allows(leaf) && (!repeats || leaf.health.may_repeat(now))).then_some(leaf)
+    }
+
     /// Leaves the innermost chain: exhausted, late, or stopped by what was left in it.
     fn leave(&mut self, left: Left, now: Instant) -> Left {
         let in_time = self.is_in_time(now);
@@ -326,19 +289,14 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// The target below `place`; `None` if it must not be asked, or no longer.
-    fn enter(&mut self, place: Place<'t>, now: Instant) -> Result<Option<&'t Arc<Leaf>>, Failure> {
-        let leaf = self.descend(place, now)?;
-        Ok(leaf.filter(|_| self.is_in_time(now)))
-    }
-
-    /// The target below `place`; `None` if it is one that must not be asked. Chains on the way are entered.
-    fn descend(&mut self, mut place: Place<'t>, now: Instant) -> Result<Option<&'t Arc<Leaf>>, Failure> {
+    /// What is to be asked below `place`. Chains on the way are entered.
+    fn enter(&mut self, mut place: Place<'t>, now: Instant) -> Result<Found<'t>, Failure> {
         loop {
-            let below = match place.node {
-                Node::Model(_) => return Ok(self.usable_at(place)),
-                Node::Split(split) => self.choose(split, place)?,
-                Node::Chain(chain) => {
+            let below = match (place.node, place.below) {
+                (Node::Model(_), Below::Leaf(leaf)) => return Ok(self.admit(leaf, now)),
+                (Node::Model(_), Below::Nodes(_)) => None,
+                (Node::Split(split), _) => self.choose(split, place)?,
+                (Node::Chain(chain), _) => {
                     self.went_through_chain = true;
                     let visit = Visit::new(chain, place, now);
                     let first = visit.rung(0);
@@ -346,9 +304,48 @@ impl<'t> Walk<'t> {
                     first
                 }
             };
-            let Some(below) = below else { return Ok(None) };
+            let Some(below) = below else {
+                return Ok(Found::Nothing(Left::PassedOver));
+            };
             place = below;
         }
+    }
+
+    /// Whether `leaf` is to be asked now. One that is asked again in this request takes from the budget of
+    /// its endpoint; so that comes last.
+    fn admit(&mut self, leaf: &'t Arc<Leaf>, now: Instant) -> Found<'t> {
+        if !self.is_in_time(now) {
+            return Found::Nothing(Left::PassedOver);
+        }
+        if let Reach::Barred(failure) = &leaf.reach {
+            return Found::Nothing(Left::Failed((**failure).clone()));
+        }
+        if !self.known.allows(leaf) {
+            return Found::Nothing(Left::PassedOver);
+        }
+        if let Some(failure) = self.passes_over(leaf, now) {
+            return Found::Nothing(Left::Failed(failure));
+        }
+        if self.known.has_failed(leaf) && !leaf.health.may_repeat(now) {
+            return Found::Nothing(Left::PassedOver);
+        }
+        Found::Target(leaf)
+    }
+
+    /// Why `leaf` is passed over for now, if it is: its circuit is open, and something less bad is left.
+    fn passes_over(&mut self, leaf: &'t Arc<Leaf>, now: Instant) -> Option<Failure> {
+        if !self.heeds_health() {
+            return None;
+        }
+        let opened = leaf.health.turned_away(now)?;
+        let alone = self.others(FailureClass::CircuitOpen, now) == Others::None;
+        let badness = self.badness(leaf, opened);
+        if alone && self.resort.is(badness, self.least_bad_ahead(now)) {
+            self.resort = Resort::Taken;
+            return None;
+        }
+        self.resort.keep(leaf, badness);
+        Some(circuit_open(opened))
     }
 
     /// The child of `split` that the request's key belongs to.
@@ -357,56 +354,6 @@ impl<'t> Walk<'t> {
         let chosen = child_of(split, place, &key);
         self.key_source.get_or_insert(key.source);
         Ok(chosen)
-    }
-
-    /// Whether `holds` for a target that the request may reach at `place` or below: of a split, only the
-    /// child that its key belongs to.
-    fn may_reach(&self, place: Place<'t>, holds: &dyn Fn(&Leaf) -> bool) -> bool {
-        match place.node {
-            Node::Model(_) => matches!(place.below, Below::Leaf(leaf) if holds(leaf)),
-            Node::Split(split) => {
-                let key = self.terms.keys.resolve(&split.key_from).ok();
-                key.and_then(|key| child_of(split, place, &key))
-                    .is_some_and(|child| self.may_reach(child, holds))
-            }
-            Node::Chain(chain) => (chain.rungs.iter().enumerate())
-                .filter_map(|(at, rung)| place.child(at, &rung.node))
-                .any(|child| self.may_reach(child, holds)),
-        }
-    }
-
-    fn usable_at(&self, place: Place<'t>) -> Option<&'t Arc<Leaf>> {
-        match place.below {
-            Below::Leaf(leaf) if self.is_usable(leaf) => Some(leaf),
-            _ => None,
-        }
-    }
-
-    fn is_usable(&self, leaf: &Leaf) -> bool {
-        let fits = self
-            .too_small
-            .is_none_or(|small| leaf.context_window.is_none_or(|window| window > small));
-        fits && !self.silent.iter().any(|silent| silent.is_same_target(leaf))
-            && !self
-                .refused
-                .iter()
-                .any(|refused| refused.is_same_credential(leaf))
-    }
-
-    /// Whether another target would be tried if the present one failed with `class`.
-    fn others(&self, class: FailureClass) -> Others {
-        let differs = |leaf: &Leaf| {
-            self.is_usable(leaf)
-                && !(is_silence(class) && self.leaf.is_some_and(|now| now.is_same_target(leaf)))
-        };
-        let remains = |visit: &Visit<'t>| {
-            moves_on(visit.chain, class) && visit.later().any(|place| self.may_reach(place, &differs))
-        };
-        if self.chains.iter().any(remains) {
-            Others::Remain
-        } else {
-            Others::None
-        }
     }
 
     /// When the present target must have answered: the nearest deadline of the chains that it is in, each
@@ -435,14 +382,6 @@ impl<'t> Walk<'t> {
     }
 }
 
-/// The child of `split`, which stands at `place`, that `key` belongs to.
-fn child_of<'t>(split: &'t Split, place: Place<'t>, key: &Key<'_>) -> Option<Place<'t>> {
-    let chosen = split.select(key.text.as_bytes())?;
-    let is_chosen = |target: &SplitTarget| std::ptr::eq(chosen, target);
-    let at = split.targets.iter().position(is_chosen)?;
-    place.child(at, &chosen.node)
-}
-
 /// Whether what begins at `at` has the least time that is worth it.
 fn leaves_time(at: Instant, deadline: Instant) -> bool {
     at.checked_add(LEAST).is_some_and(|least| least <= deadline)
@@ -454,6 +393,16 @@ fn out_of_time() -> Failure {
         "the deadline leaves less than a second; allow more time, by `x-request-timeout` or the policy's \
          `deadlineSeconds`",
     )
+}
+
+fn circuit_open(opened: Opened) -> Failure {
+    Failure {
+        retry_after: Some(opened.left),
+        ..Failure::new(
+            FailureClass::CircuitOpen,
+            "the target failed lately and is left alone for a while",
+        )
+    }
 }
 
 fn nothing_to_ask() -> Failure {

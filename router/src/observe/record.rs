@@ -10,6 +10,7 @@ use weir_dialect::form::Usage;
 use weir_table::FailureClass;
 
 use super::metrics::{Metrics, TargetLabels};
+use crate::error::Failure;
 use crate::log::ACCESS;
 use crate::state::Leaf;
 
@@ -121,8 +122,13 @@ impl Record {
         self.end("ok");
     }
 
-    /// The caller has an error, or a stream that ended in one.
+    /// The caller has an error, or a stream that ended in one. What broke after it was committed is nobody's
+    /// to decide about any more, but its target fares by it.
     pub(crate) fn failed(mut self, class: FailureClass) {
+        if let (Some(leaf), Some(committed)) = (&self.leaf, self.committed) {
+            leaf.health
+                .failed(committed, &Failure::new(class, ""), Instant::now());
+        }
         self.count(class.as_str());
         self.end(class.as_str());
     }

@@ -10,9 +10,8 @@ use weir_table::{
 };
 
 use super::{Caller, Route, find};
-use crate::forward::Pools;
 use crate::operation::Operation;
-use crate::state::{Reach, Served, Snapshot, prepared_for_tests};
+use crate::state::{Reach, Registries, Served, Snapshot, prepared_for_tests};
 
 fn provider(owner: Owner, url: &str) -> Provider {
     Provider {
@@ -63,7 +62,7 @@ fn served(scope: Scope, providers: Vec<(&str, Provider)>, policies: &[&str]) -> 
         };
         table.policies.insert((*name).to_owned(), policy);
     }
-    Arc::new(prepared_for_tests(check(table).unwrap(), &Pools::default()))
+    Arc::new(prepared_for_tests(check(table).unwrap(), &Registries::default()))
 }
 
 /// Two namespaces, one of which has no good table, and a cluster.

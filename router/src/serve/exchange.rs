@@ -135,6 +135,7 @@ async fn run(
         last = Some(next.leaf);
         match ask(next, order, &mut record).await {
             Ok(accepted) => {
+                walk.answered(Instant::now());
                 let trail = trail(route, last, &record);
                 return hand_over(accepted, record, id, trail);
             }

@@ -13,8 +13,8 @@ use weir_table::{Checked, CredentialId, Digest, Scope};
 use super::Tables;
 use super::credentials::Credentials;
 use super::prepare::prepare;
+use super::registries::Registries;
 use super::snapshot::{Report, Served, Snapshot, TableState};
-use crate::forward::Pools;
 use crate::observe::Metrics;
 use crate::secret::Secret;
 use crate::source::{Update, Updates};
@@ -27,7 +27,7 @@ const BATCH: usize = 4_096;
 pub(crate) struct Assembler {
     tables: Arc<Tables>,
     metrics: Arc<Metrics>,
-    pools: Arc<Pools>,
+    registries: Registries,
     credentials: Credentials,
     scopes: BTreeMap<Scope, Entry>,
     listed: bool,
@@ -66,12 +66,12 @@ impl Good {
 
 impl Assembler {
     /// An assembler that knows nothing yet, and puts its snapshots into `tables`.
-    pub(crate) fn new(tables: Arc<Tables>, metrics: Arc<Metrics>, pools: Arc<Pools>) -> Self {
+    pub(crate) fn new(tables: Arc<Tables>, metrics: Arc<Metrics>, registries: Registries) -> Self {
         let credentials = Credentials::default();
         Self {
             tables,
             metrics,
-            pools,
+            registries,
             credentials,
             scopes: BTreeMap::new(),
             listed: false,
@@ -169,7 +169,12 @@ impl Assembler {
                 digest,
                 needs: _,
             } = newest;
-            entry.served = Some(Arc::new(prepare(table, digest, &self.credentials, &self.pools)));
+            entry.served = Some(Arc::new(prepare(
+                table,
+                digest,
+                &self.credentials,
+                &self.registries,
+            )));
             entry.state = TableState::Serving;
         } else {
             entry.state = TableState::Waiting(format!("waits for credentials {}", missing.join(", ")));

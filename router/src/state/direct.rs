@@ -80,6 +80,8 @@ impl Direct {
                 self.timeouts,
                 Pace::of(known.is_some_and(|model| model.reasoning)),
             ),
+            // Callers may name whatever they like: nothing is kept of it.
+            health: reach.health(|_| None),
             reach,
             served: OnceLock::new(),
         })

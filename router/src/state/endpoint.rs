@@ -12,6 +12,7 @@ use weir_table::{BaseUrl, Credential, Dialect, FailureClass, Lack};
 use crate::body::ModelName;
 use crate::error::Failure;
 use crate::forward::Pool;
+use crate::health::Account;
 
 /// What stands as it is in one segment of a path.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -33,6 +34,8 @@ pub(crate) struct Endpoint {
     pub(crate) proof: Proof,
     /// Whose that is.
     pub(crate) credential: Credential,
+    /// How that has fared here.
+    pub(crate) account: Arc<Account>,
     /// What its operations' addresses are made of.
     pub(crate) address: Arc<Address>,
     /// Where its operations are.

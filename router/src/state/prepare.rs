@@ -1,5 +1,5 @@
-//! Turns a checked table into what requests are served from. Pure but for the registry of connection
-//! pools: it opens nothing and waits for nothing.
+//! Turns a checked table into what requests are served from. Pure but for the registries of what outlives
+//! tables: it opens nothing and waits for nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
@@ -13,14 +13,20 @@ use weir_table::{
 use super::credentials::Credentials;
 use super::direct::Direct;
 use super::endpoint::{Address, Endpoint, Proof, Sites};
+use super::registries::Registries;
 use super::snapshot::Served;
 use super::target::{Below, Leaf, Limits, Pace, Reach, Tree};
 use crate::body::ModelName;
 use crate::error::Failure;
-use crate::forward::Pools;
+use crate::health::{Account, Identity};
 
 /// Makes `table` ready for requests. Every credential that it names must be held.
-pub(crate) fn prepare(table: Checked, digest: Digest, credentials: &Credentials, pools: &Pools) -> Served {
+pub(crate) fn prepare(
+    table: Checked,
+    digest: Digest,
+    credentials: &Credentials,
+    registries: &Registries,
+) -> Served {
     let Table {
         scope,
         policies,
@@ -37,7 +43,7 @@ pub(crate) fn prepare(table: Checked, digest: Digest, credentials: &Credentials,
         providers: &providers,
         missing: &missing,
         credentials,
-        pools,
+        registries,
         reached: BTreeMap::new(),
     };
     let policies = policies
@@ -72,7 +78,7 @@ struct Workshop<'a> {
     /// Credentials whose Secret or key is gone, whatever the router still holds of them.
     missing: &'a BTreeSet<CredentialId>,
     credentials: &'a Credentials,
-    pools: &'a Pools,
+    registries: &'a Registries,
     /// The endpoints made so far: by provider, region and credential.
     reached: BTreeMap<(String, Option<String>, Credential), Reach>,
 }
@@ -149,6 +155,7 @@ impl Workshop<'_> {
             upstream,
             context_window: model.context_window,
             limits: Limits::resolve(above.timeouts, timeouts, Pace::of(model.reasoning)),
+            health: reach.health(|account| Some(self.registries.healths.circuit(account, &model.upstream))),
             reach,
             served: OnceLock::new(),
         }
@@ -218,6 +225,7 @@ impl Workshop<'_> {
     ) -> Result<Endpoint, Failure> {
         let url = address(name, &provider.base_url, region)?;
         let pool = self
+            .registries
             .pools
             .get(&url, provider.ca_bundle.as_deref(), provider.connections)
             .map_err(|error| unavailable(format!("provider {name}: {error}")))?;
@@ -232,11 +240,34 @@ impl Workshop<'_> {
             host: header(address.url.authority()),
             proof: self.proof(name, provider.dialect, credential)?,
             credential: credential.clone(),
+            account: self.account(name, &address.url, region, credential),
             // Where a model is part of the address, this is the one of a model without a name.
             sites: Sites::new(&address, &ModelName::new(""))?,
             address: Arc::new(address),
             passthrough: provider.passthrough_paths.as_slice().into(),
             pool,
+        })
+    }
+
+    fn account(
+        &self,
+        name: &str,
+        url: &BaseUrl,
+        region: Option<&str>,
+        credential: &Credential,
+    ) -> Arc<Account> {
+        let healths = &self.registries.healths;
+        let value = match credential {
+            Credential::Named(id) => self.credentials.get(id),
+            Credential::Anonymous | Credential::Ambient => None,
+        };
+        healths.account(Identity {
+            namespace: self.namespace.to_string(),
+            provider: name.to_owned(),
+            base_url: url.to_string(),
+            region: region.map(str::to_owned),
+            credential: credential.clone(),
+            version: value.map_or(0, |value| healths.version(value.expose())),
         })
     }
 

@@ -12,6 +12,7 @@ use weir_table::{Digest, ModelKind, Node, Timeouts};
 use super::endpoint::Endpoint;
 use crate::body::ModelName;
 use crate::error::Failure;
+use crate::health::{Account, Circuit, Health};
 
 /// A policy, ready for requests.
 #[derive(Debug)]
@@ -119,6 +120,8 @@ pub(crate) struct Leaf {
     pub(crate) limits: Limits,
     /// How to reach it.
     pub(crate) reach: Reach,
+    /// How it has fared lately.
+    pub(crate) health: Health,
     /// Counts its good answers; found once, because most answers are.
     pub(crate) served: OnceLock<Counter>,
 }
@@ -165,6 +168,14 @@ impl Reach {
                 Err(failure) => Self::Barred(Box::new(failure)),
             },
             _ => self.clone(),
+        }
+    }
+
+    /// The health of what is reached, of which `circuit` makes out a model's if it is asked for by table.
+    pub(crate) fn health(&self, circuit: impl FnOnce(&Account) -> Option<Arc<Circuit>>) -> Health {
+        match self {
+            Self::Live(endpoint) => Health::of(endpoint.account.clone(), circuit(&endpoint.account)),
+            Self::Barred(_) => Health::default(),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Ways through trees: which target is asked when, and what comes out at the end. No clock runs and
 //! nothing is sent.
 
+mod health;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -18,9 +20,9 @@ use weir_table::{
 use super::{Moment, Step, Terms, Walk};
 use crate::body::Prompt;
 use crate::error::Failure;
-use crate::forward::{Patience, Pools};
+use crate::forward::Patience;
 use crate::key::Keys;
-use crate::state::{Served, prepared_for_tests};
+use crate::state::{Registries, Served, prepared_for_tests};
 
 fn model(name: &str) -> Model {
     Model {
@@ -111,6 +113,7 @@ fn served(root: Node) -> Served {
     table
         .providers
         .insert("p".to_owned(), ProviderEntry::Live(Box::new(provider)));
+    table.providers.insert("gone".to_owned(), ProviderEntry::Gone);
     table.policies.insert(
         name,
         Policy {
@@ -119,8 +122,11 @@ fn served(root: Node) -> Served {
             root,
         },
     );
-    prepared_for_tests(check(table).unwrap(), &Pools::default())
+    prepared_for_tests(check(table).unwrap(), &Registries::default())
 }
+
+/// Stands for an answer among events.
+const ANSWER: FailureClass = C::Cancelled;
 
 /// A failure, and how long the attempt took until it came.
 type Event = (FailureClass, Option<Duration>, u64);
@@ -144,7 +150,11 @@ fn story(root: Node, events: &[Event]) -> String {
 }
 
 fn story_within(root: Node, events: &[Event], caller: Option<Duration>) -> String {
-    let served = served(root);
+    story_at(&served(root), Instant::now(), events, caller)
+}
+
+/// The same at `begun`, in a table that others have been served from before.
+fn story_at(served: &Served, begun: Instant, events: &[Event], caller: Option<Duration>) -> String {
     let tree = served.policies.values().next().unwrap();
     let prompt = Prompt::read(Bytes::from_static(
         br#"{"model":"m","requesty":{"trace_id":"t"}}"#,
@@ -156,7 +166,6 @@ fn story_within(root: Node, events: &[Event], caller: Option<Duration>) -> Strin
         headers: &headers,
         request_id: "r",
     };
-    let begun = Instant::now();
     let mut walk = Walk::new(Terms {
         begun,
         patience: caller,
@@ -188,6 +197,11 @@ fn story_within(root: Node, events: &[Event], caller: Option<Duration>) -> Strin
         .unwrap();
         let (class, retry_after, took) = events[n.min(events.len() - 1)];
         now += Duration::from_millis(took);
+        if class == ANSWER {
+            walk.answered(now);
+            story.push_str("answer");
+            return story;
+        }
         let failure = Failure {
             retry_after,
             ..Failure::new(class, "x")

@@ -9,7 +9,7 @@ use weir_table::{
     ProviderEntry, Scope, Split, SplitTarget, Table, Timeouts,
 };
 
-use super::{Assembler, Update};
+use super::{Assembler, Registries, Update};
 use crate::observe::Metrics;
 use crate::secret::Secret;
 use crate::state::{Below, Leaf, Proof, Reach, Served, Snapshot, Tables};
@@ -90,7 +90,7 @@ impl Bench {
         let tables = Arc::new(Tables::default());
         let metrics = Arc::new(Metrics::new(&tables));
         Self {
-            assembler: Assembler::new(tables.clone(), metrics, Arc::default()),
+            assembler: Assembler::new(tables.clone(), metrics, Registries::default()),
             tables,
         }
     }
