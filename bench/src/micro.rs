@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use weir_table::{Model, Node, Split, SplitTarget};
+use weir_table::{Model, Node, Prices, Split, SplitTarget};
 
 use crate::stats::{Spread, float};
 
@@ -74,5 +74,6 @@ fn model(index: usize) -> Model {
         credential: None,
         context_window: None,
         reasoning: false,
+        prices: Prices::default(),
     }
 }

@@ -204,6 +204,7 @@ impl<'a> Surroundings<'a> {
             credential: None,
             context_window: facts.context_window,
             reasoning: facts.reasoning,
+            prices: facts.prices,
         }
     }
 

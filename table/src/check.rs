@@ -8,6 +8,7 @@ use std::fmt;
 
 use crate::model::{Chain, Model, Node, Policy, Provider, ProviderEntry, Scope, Split, SplitTarget, Table};
 use crate::name::{is_dns_label, is_provider_name};
+use crate::price::Prices;
 
 /// The most targets of one policy.
 pub const MAX_TARGETS: usize = 64;
@@ -113,7 +114,18 @@ impl Findings {
         );
         if let ProviderEntry::Live(provider) = entry {
             self.region(&path, provider);
+            for (model, known) in &provider.models {
+                self.prices(&format!("{path}.models.{model}"), known.prices);
+            }
         }
+    }
+
+    fn prices(&mut self, path: &str, prices: Prices) {
+        self.require(
+            prices.are_sound(),
+            path,
+            "a price must be a finite number, 0 or more",
+        );
     }
 
     fn region(&mut self, path: &str, provider: &Provider) {
@@ -248,6 +260,7 @@ impl Findings {
             path,
             "a region must be a DNS label",
         );
+        self.prices(path, model.prices);
     }
 }
 

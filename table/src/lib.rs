@@ -4,7 +4,8 @@
 //! In the order in which a table lives: [`model`] (its parts), [`codec`] (bytes and digest), [`check`]
 //! (invariants; run before publishing and after loading), [`select`] (which target a key gets).
 //! Around them: [`failure`] (the closed vocabulary), [`credential`] (how a secret is named without being
-//! held), [`base_url`] and [`name`] (the two kinds of text with rules of their own).
+//! held), [`base_url`] and [`name`] (the two kinds of text with rules of their own), [`price`] (what tokens
+//! cost).
 //!
 //! This crate must not know Kubernetes, sockets, clocks or random numbers: values in, values out.
 
@@ -15,6 +16,7 @@ pub mod credential;
 pub mod failure;
 pub mod model;
 pub mod name;
+pub mod price;
 pub mod select;
 
 pub use base_url::BaseUrl;
@@ -26,3 +28,4 @@ pub use model::{
     Backoff, Chain, Connections, Dialect, DirectModel, KeySource, Lack, Model, ModelKind, Node, Owner,
     Policy, Provider, ProviderEntry, Rung, Scope, Split, SplitTarget, Table, Timeouts,
 };
+pub use price::Prices;

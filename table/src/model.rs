@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::base_url::BaseUrl;
 use crate::credential::{Credential, CredentialId};
 use crate::failure::FailureClass;
+use crate::price::Prices;
 use crate::select::seed;
 
 /// Everything that routers need to serve one scope.
@@ -328,7 +329,7 @@ impl Timeouts {
 }
 
 /// A model at a provider, with all that is known of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Model {
     /// The target as written in the policy: `<provider>/<model>[@region]`.
@@ -349,10 +350,13 @@ pub struct Model {
     /// Whether it thinks before it answers, and so may be silent for longer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reasoning: bool,
+    /// What its tokens cost, as far as known.
+    #[serde(default, skip_serializing_if = "Prices::is_unknown")]
+    pub prices: Prices,
 }
 
 /// What a provider's name stands for just now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ProviderEntry {
     /// It can be called.
@@ -372,7 +376,7 @@ impl ProviderEntry {
 }
 
 /// A provider: an address, a way of speaking, and who pays.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Provider {
     /// Where it is defined.
@@ -466,7 +470,7 @@ impl Connections {
 }
 
 /// What is known of a model that is called directly.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DirectModel {
     /// What it is for.
@@ -477,4 +481,7 @@ pub struct DirectModel {
     /// Whether it thinks before it answers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reasoning: bool,
+    /// What its tokens cost, as far as known.
+    #[serde(default, skip_serializing_if = "Prices::is_unknown")]
+    pub prices: Prices,
 }

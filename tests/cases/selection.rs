@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use tokio::{io::AsyncWriteExt as _, process::Command};
 use weir_table::{
+    Prices,
     model::{Model, Node, Split, SplitTarget},
     select::{hash, seed},
 };
@@ -78,6 +79,7 @@ fn split() -> Split {
             credential,
             context_window,
             reasoning: false,
+            prices: Prices::default(),
         }))
     };
     let targets = TARGETS.map(|(name, weight)| SplitTarget::new(name.to_owned(), weight, leaf(name)));

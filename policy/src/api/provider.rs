@@ -246,7 +246,7 @@ pub struct ProviderModel {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub embedding_dimensions: Option<i32>,
-    /// What it costs.
+    /// What it costs. A price that is not given here is the catalogue's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prices: Option<ModelPrices>,
 }

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weir_table::{DirectModel, ModelKind};
+use weir_table::{DirectModel, ModelKind, Prices};
 
-use crate::api::{ModelFeature, PolicyKind, ProviderModel};
-use crate::catalogue::{self, Catalogue, Feature};
+use crate::api::{ModelFeature, ModelPrices, PolicyKind, ProviderModel};
+use crate::catalogue::{self, Catalogue, Feature, UsdPerMillion};
 use crate::validate::provider::ProvenProvider;
 
 /// What the compiler asks of a model.
@@ -17,6 +17,7 @@ pub(crate) struct Facts {
     /// `None` where nobody has said.
     pub features: Option<BTreeSet<ModelFeature>>,
     pub reasoning: bool,
+    pub prices: Prices,
 }
 
 impl Facts {
@@ -45,6 +46,7 @@ impl Facts {
                 .as_ref()
                 .is_some_and(|features: &BTreeSet<_>| features.contains(&ModelFeature::Reasoning)),
             features,
+            prices: prices(said, known),
         }
     }
 }
@@ -66,6 +68,25 @@ fn context_window(said: &ProviderModel) -> Option<u64> {
 fn dimensions(said: &ProviderModel) -> Option<u32> {
     said.embedding_dimensions
         .and_then(|length| u32::try_from(length).ok())
+}
+
+/// Each price by itself: whoever corrects one keeps the others.
+fn prices(said: Option<&ProviderModel>, known: Option<&catalogue::ModelFacts>) -> Prices {
+    let said = said.and_then(|said| said.prices.clone()).unwrap_or_default();
+    let known = known.map(|known| known.prices).unwrap_or_default();
+    let ModelPrices {
+        input,
+        output,
+        cache_read,
+        cache_write,
+    } = said;
+    let or = |said: Option<f64>, known: Option<UsdPerMillion>| said.or(known.map(UsdPerMillion::get));
+    Prices {
+        input: or(input, known.input),
+        output: or(output, known.output),
+        cache_read: or(cache_read, known.cache_read),
+        cache_write: or(cache_write, known.cache_write),
+    }
 }
 
 /// The features by which targets are compared; the catalogue knows more, and not all of it reliably.
@@ -123,5 +144,6 @@ fn direct_model(catalogue: &Catalogue, name: &str, proven: &ProvenProvider, mode
         kind: facts.kind,
         upstream: names,
         reasoning: facts.reasoning,
+        prices: facts.prices,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use weir_table::check::check;
 use weir_table::{
-    BaseUrl, Connections, Credential, Dialect, DirectModel, Model, ModelKind, Node, Owner, Policy, Provider,
+    BaseUrl, Connections, Credential, Dialect, DirectModel, Model, ModelKind, Node, Owner, Policy, Prices, Provider,
     ProviderEntry, Scope, Split, SplitTarget, Table, Timeouts,
 };
 
@@ -47,6 +47,7 @@ fn served(scope: Scope, providers: Vec<(&str, Provider)>, policies: &[&str]) -> 
             credential: None,
             context_window: None,
             reasoning: false,
+            prices: Prices::default(),
         }));
         let targets = vec![SplitTarget::new("t".to_owned(), 1.0, model)];
         let root = Node::Split(Split::new(
@@ -75,6 +76,7 @@ fn snapshot() -> Snapshot {
                 kind: ModelKind::Embedding,
                 upstream: BTreeMap::new(),
                 reasoning: false,
+                prices: Prices::default(),
             },
         ),
         (
@@ -85,6 +87,7 @@ fn snapshot() -> Snapshot {
                     .map(|(k, v)| (k.to_owned(), v.to_owned()))
                     .into(),
                 reasoning: true,
+                prices: Prices::default(),
             },
         ),
     ]);

@@ -14,7 +14,7 @@ use weir_table::FailureClass as C;
 use weir_table::check::check;
 use weir_table::{
     Backoff, BaseUrl, Chain, Connections, Credential, CredentialId, Dialect, FailureClass, Model, ModelKind,
-    Node, Owner, Policy, Provider, ProviderEntry, Rung, Scope, Split, SplitTarget, Table, Timeouts,
+    Node, Owner, Policy, Prices, Provider, ProviderEntry, Rung, Scope, Split, SplitTarget, Table, Timeouts,
 };
 
 use super::{Moment, Step, Terms, Walk};
@@ -33,6 +33,7 @@ fn model(name: &str) -> Model {
         credential: None,
         context_window: None,
         reasoning: false,
+        prices: Prices::default(),
     }
 }
 

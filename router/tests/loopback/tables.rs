@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use weir_table::check::check;
 use weir_table::{
     Backoff, BaseUrl, Chain, Checked, Connections, Credential, CredentialId, Dialect, Model, ModelKind, Node,
-    Owner, Policy, Provider, ProviderEntry, Rung, Scope, Split, SplitTarget, Table, Timeouts,
+    Owner, Policy, Prices, Provider, ProviderEntry, Rung, Scope, Split, SplitTarget, Table, Timeouts,
 };
 
 /// The credential that every provider here has.
@@ -43,6 +43,7 @@ pub(crate) fn model(provider: &str, name: &str) -> Node {
         credential: None,
         context_window: None,
         reasoning: false,
+        prices: Prices::default(),
     }))
 }
 

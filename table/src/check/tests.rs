@@ -2,9 +2,10 @@ use super::{Violation, check};
 use crate::base_url::BaseUrl;
 use crate::credential::Credential;
 use crate::model::{
-    Backoff, Chain, Connections, Dialect, Model, ModelKind, Node, Owner, Policy, Provider, ProviderEntry,
-    Rung, Scope, Split, SplitTarget, Table, Timeouts,
+    Backoff, Chain, Connections, Dialect, DirectModel, Model, ModelKind, Node, Owner, Policy, Provider,
+    ProviderEntry, Rung, Scope, Split, SplitTarget, Table, Timeouts,
 };
+use crate::price::Prices;
 
 fn provider(base_url: &str) -> ProviderEntry {
     ProviderEntry::Live(Box::new(Provider {
@@ -25,6 +26,19 @@ fn provider(base_url: &str) -> ProviderEntry {
 }
 
 fn leaf() -> Node {
+    priced_leaf(Prices::default())
+}
+
+fn direct_model(prices: Prices) -> DirectModel {
+    DirectModel {
+        kind: ModelKind::Chat,
+        upstream: [].into(),
+        reasoning: false,
+        prices,
+    }
+}
+
+fn priced_leaf(prices: Prices) -> Node {
     Node::Model(Box::new(Model {
         model: "openai/m".to_owned(),
         provider: "openai".to_owned(),
@@ -33,6 +47,7 @@ fn leaf() -> Node {
         credential: None,
         context_window: None,
         reasoning: false,
+        prices,
     }))
 }
 
@@ -185,6 +200,30 @@ fn a_model_whose_provider_is_not_there_is_refused_and_one_whose_provider_is_gone
     let mut gone = table(chain("p", vec![(0, leaf())]));
     gone.providers.insert("openai".to_owned(), ProviderEntry::Gone);
     assert_eq!(violations(gone), [""; 0]);
+}
+
+#[test]
+fn prices_that_are_no_prices_are_refused() {
+    for price in [-0.01, f64::NAN, f64::INFINITY] {
+        let prices = Prices {
+            cache_write: Some(price),
+            ..Prices::default()
+        };
+        let mut refused = table(chain("p", vec![(0, priced_leaf(prices))]));
+        let mut direct = provider("https://api.openai.com/v1");
+        if let ProviderEntry::Live(provider) = &mut direct {
+            provider.models.insert("m".to_owned(), direct_model(prices));
+        }
+        refused.providers.insert("openai".to_owned(), direct);
+        assert_eq!(
+            violations(refused),
+            [
+                "providers.openai.models.m: a price must be a finite number, 0 or more",
+                "policies.p.targets[0]: a price must be a finite number, 0 or more",
+            ],
+            "{price}"
+        );
+    }
 }
 
 #[test]

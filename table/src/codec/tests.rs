@@ -2,6 +2,7 @@ use proptest::prelude::{Strategy, any, prop, proptest};
 
 use super::{DECODED_LIMIT, DecodeError, PLAIN_LIMIT, Stored, decode, encode, gzip, load, store};
 use crate::model::{Model, ModelKind, Node, Policy, ProviderEntry, Scope, Split, SplitTarget, Table};
+use crate::price::Prices;
 
 fn leaf(name: &str) -> Node {
     let (provider, upstream) = ("openai".to_owned(), name.to_owned());
@@ -13,6 +14,7 @@ fn leaf(name: &str) -> Node {
         credential: None,
         context_window: None,
         reasoning: false,
+        prices: Prices::default(),
     }))
 }
 
@@ -51,6 +53,29 @@ fn a_document_is_stable_to_the_byte() {
         r#"{"model":"openai/m","provider":"openai","upstream":"m"}}}]}}}},"providers":{"openai":"gone"}}}"#,
     );
     assert_eq!(written, expected);
+}
+
+#[test]
+fn prices_read_back_as_they_were_and_absent_ones_take_no_bytes() {
+    let mut priced = table(&[1.0]);
+    let Some(Node::Split(split)) = priced.policies.get_mut("p").map(|policy| &mut policy.root) else {
+        unreachable!("the root is a split");
+    };
+    let Node::Model(model) = &mut split.targets[0].node else {
+        unreachable!("its target is a model");
+    };
+    model.prices = Prices {
+        input: Some(0.15),
+        cache_read: Some(0.0),
+        ..Prices::default()
+    };
+    let written = encode(&priced).json;
+    assert!(
+        written.contains(r#""prices":{"input":0.15,"cacheRead":0.0}"#),
+        "{written}"
+    );
+    assert_eq!(decode(&written).unwrap().0, priced);
+    assert!(!encode(&table(&[1.0])).json.contains("prices"));
 }
 
 #[test]

@@ -2,6 +2,7 @@ use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
 
 use super::{hash, score, seed, unit};
 use crate::model::{Model, Node, Split, SplitTarget};
+use crate::price::Prices;
 
 fn leaf() -> Node {
     Node::Model(Box::new(Model {
@@ -12,6 +13,7 @@ fn leaf() -> Node {
         credential: None,
         context_window: None,
         reasoning: false,
+        prices: Prices::default(),
     }))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use weir_table::codec::{Stored, encode};
 use weir_table::{
-    BaseUrl, Connections, Credential, CredentialId, Dialect, Model, ModelKind, Node, Owner, Policy, Provider,
+    BaseUrl, Connections, Credential, CredentialId, Dialect, Model, ModelKind, Node, Owner, Policy, Prices, Provider,
     ProviderEntry, Scope, Split, SplitTarget, Table, Timeouts,
 };
 
@@ -47,6 +47,7 @@ fn table(name: &str) -> Table {
         credential: None,
         context_window: None,
         reasoning: false,
+        prices: Prices::default(),
     }));
     let targets = vec![SplitTarget::new("t".to_owned(), 1.0, model)];
     let root = Node::Split(Split::new(name.to_owned(), name.to_owned(), Vec::new(), targets));
