@@ -122,12 +122,6 @@ pub(crate) fn write_into<T: Serialize>(value: &T, into: &mut Vec<u8>) {
     debug_assert!(written.is_ok(), "structs with texts as keys always serialise");
 }
 
-/// The text of `value` in JSON, for dialects that hold JSON in a text.
-#[allow(dead_code, reason = "Dialects that hold JSON in a text arrive one by one.")]
-pub(crate) fn text<T: Serialize>(value: &T) -> String {
-    String::from_utf8(write(value)).unwrap_or_default()
-}
-
 fn note(path: &Path<'_>, silent: &[&str], extras: &mut Vec<Extra<'_>>) {
     if is_silent(path, silent) || extras.len() >= NAMED {
         return;

@@ -13,7 +13,6 @@ pub(crate) fn data<T: Serialize>(value: &T, into: &mut Vec<u8>) {
 }
 
 /// Appends an event with a name.
-#[allow(dead_code, reason = "The dialects that use it arrive one by one.")]
 pub(crate) fn event<T: Serialize>(name: &str, value: &T, into: &mut Vec<u8>) {
     into.extend_from_slice(b"event: ");
     into.extend_from_slice(name.as_bytes());

@@ -69,9 +69,14 @@ struct MessageOut<'f> {
 pub(super) fn read(body: &[u8]) -> Result<Answer<'_>, Unreadable> {
     let mut completion: Completion<'_> = json::read_answer(body)?;
     completion.choices.sort_by_key(|choice| choice.index);
-    let choices: Result<Vec<_>, _> = completion.choices.into_iter().map(read_choice).collect();
+    let id = said(completion.id).unwrap_or_default();
+    let choices: Result<Vec<_>, _> = completion
+        .choices
+        .into_iter()
+        .map(|choice| read_choice(choice, &id))
+        .collect();
     Ok(Answer {
-        id: said(completion.id),
+        id: Some(id).filter(|id| !id.is_empty()),
         model: said(completion.model),
         choices: choices
             .ok()
@@ -86,10 +91,10 @@ pub(super) fn said(text: Option<Str<'_>>) -> Option<Cow<'_, str>> {
     text.map(Cow::from).filter(|text| !text.is_empty())
 }
 
-fn read_choice(choice: ChoiceIn<'_>) -> Result<Choice<'_>, Unreadable> {
+fn read_choice<'a>(choice: ChoiceIn<'a>, answer: &str) -> Result<Choice<'a>, Unreadable> {
     let mut message = choice.message;
     message.adopt_function_call();
-    let parts = message.into_parts().map_err(|_| Unreadable)?;
+    let parts = message.into_parts(answer).map_err(|_| Unreadable)?;
     let word = choice.finish_reason.as_deref().map(finish).transpose();
     let calls = parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
     Ok(Choice {

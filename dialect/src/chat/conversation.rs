@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::pieces::{ContentOut, Paragraphs, PieceOut, joined, piece};
-use crate::form::{Ask, Part, Role, ToolCall, ToolResult, Turn};
+use crate::form::{Ask, Part, Role, Thought, ToolCall, ToolResult, Turn};
 use crate::{Dropped, Refusal};
 
 /// A message.
@@ -161,9 +161,7 @@ fn assistant<'f>(run: &'f [Turn<'_>], in_loop: bool) -> MessageOut<'f> {
 
 fn bare_thought<'f>(part: &'f Part<'_>) -> Option<&'f str> {
     match part {
-        Part::Thought(thought) if thought.signature.as_deref().unwrap_or_default().is_empty() => {
-            Some(&thought.text)
-        }
+        Part::Thought(thought) if is_bare(thought) => Some(&thought.text),
         _ => None,
     }
 }
@@ -173,6 +171,10 @@ fn text<'f>(part: &'f Part<'_>) -> Option<&'f str> {
         Part::Text(text) => Some(&text.text),
         _ => None,
     }
+}
+
+fn is_bare(thought: &Thought<'_>) -> bool {
+    thought.signature.as_deref().unwrap_or_default().is_empty() && thought.redacted.is_none()
 }
 
 /// The refusals among `parts`.
@@ -219,11 +221,15 @@ impl<'f> ExtraOut<'f> {
     }
 }
 
-/// Media that the model made cannot be shown to it again.
+/// Media that the model made and reasoning that another provider proved cannot be shown again.
 fn drop_made(ask: &Ask<'_>, dropped: &mut Dropped) {
-    let mut turns = ask.turns.iter().filter(|turn| turn.role == Role::Assistant);
-    if turns.any(|turn| turn.parts.iter().any(is_made)) {
-        dropped.add("images");
+    let turns = ask.turns.iter().filter(|turn| turn.role == Role::Assistant);
+    for part in turns.flat_map(|turn| &turn.parts) {
+        match part {
+            Part::Image(_) | Part::Audio(_) | Part::Document(_) => dropped.add("images"),
+            Part::Thought(_) if bare_thought(part).is_none() => dropped.add("thinking"),
+            _ => {}
+        }
     }
 }
 
@@ -233,10 +239,6 @@ fn drop_marks(ask: &Ask<'_>, dropped: &mut Dropped) {
     if in_turns || ask.system.iter().any(|text| text.cache.is_some()) {
         dropped.add("cache_control");
     }
-}
-
-fn is_made(part: &Part<'_>) -> bool {
-    matches!(part, Part::Image(_) | Part::Audio(_) | Part::Document(_))
 }
 
 fn is_marked(part: &Part<'_>) -> bool {

@@ -98,22 +98,23 @@ impl<'a> Message<'a> {
         self.reasoning_content.take().map(Cow::from).or(other)
     }
 
-    /// What the model thought, said and called, in that order.
-    pub(super) fn into_parts(mut self) -> Result<Vec<Part<'a>>, Bad> {
+    /// What the model thought, said and called, in that order. `answer` is what the provider calls it, if it is
+    /// an answer.
+    pub(super) fn into_parts(mut self, answer: &str) -> Result<Vec<Part<'a>>, Bad> {
         let mut parts: Vec<_> = self.take_thoughts().into_iter().map(Part::Thought).collect();
         parts.extend(content_parts(self.content)?);
         let refusal = self.refusal.map(Cow::from).filter(|text| !text.is_empty());
         parts.extend(refusal.map(Part::Refusal));
         for (place, call) in self.tool_calls.into_iter().flatten().enumerate() {
-            parts.push(Part::ToolCall(call.whole(place)?));
+            parts.push(Part::ToolCall(call.whole(answer, place)?));
         }
         Ok(parts)
     }
 }
 
 impl<'a> Call<'a> {
-    /// The call, if all of it is here. One without an id is called by its place.
-    fn whole(self, place: usize) -> Result<ToolCall<'a>, Bad> {
+    /// The call, if all of it is here.
+    fn whole(self, answer: &str, place: usize) -> Result<ToolCall<'a>, Bad> {
         let function = match self.function {
             Some(function) if self.kind.is_none_or(|kind| &*kind == "function") => function,
             _ => {
@@ -129,12 +130,25 @@ impl<'a> Call<'a> {
         );
         let id = self.id.map(Cow::from).filter(|id| !id.is_empty());
         Ok(ToolCall {
-            id: id.unwrap_or_else(|| Cow::Owned(format!("call_{place}"))),
+            id: id.unwrap_or_else(|| Cow::Owned(made_up_id(answer, place))),
             name: function.name.ok_or(unnamed)?.0,
             arguments: function.arguments.map(Cow::from).unwrap_or_default(),
             signature: self.extra_content.and_then(ExtraContent::signature),
         })
     }
+}
+
+/// The id of a call that has none: by its place, and by the answer that it is in, as ids must not come twice in
+/// a conversation.
+pub(super) fn made_up_id(answer: &str, place: impl std::fmt::Display) -> String {
+    let tail = answer.rsplit('_').next().unwrap_or_default();
+    let tail: String = tail
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(32)
+        .collect();
+    let dash = if tail.is_empty() { "" } else { "_" };
+    format!("call_{tail}{dash}{place}")
 }
 
 /// The parts of a content, without empty ones.

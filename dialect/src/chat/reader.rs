@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::answer::{said, with_calls};
 use super::calls::Calls;
 use super::fault::{ErrorIn, fault};
-use super::message::{Call, ExtraContent, Message, content_parts};
+use super::message::{Call, ExtraContent, Message, content_parts, made_up_id};
 use super::words::{ChatUsage, finish};
 use crate::form::{Finish, Part, Usage};
 use crate::json::{self, Str, StrOr};
@@ -39,6 +39,8 @@ struct ChoiceIn<'a> {
 #[derive(Debug, Default)]
 pub(super) struct ChunkReader {
     started: bool,
+    /// What the provider calls the answer; empty if it does not.
+    id: String,
     choices: Vec<Progress>,
 }
 
@@ -80,6 +82,7 @@ impl ChunkReader {
         let says = !choices.is_empty() || chunk.usage.is_some();
         if says && !self.started {
             self.started = true;
+            chunk.id.as_deref().unwrap_or_default().clone_into(&mut self.id);
             events.push(Event::Start {
                 id: said(chunk.id),
                 model: said(chunk.model),
@@ -104,7 +107,7 @@ impl ChunkReader {
         let progress = &mut self.choices[place];
         progress.begun = true;
         if let Some(delta) = choice.delta {
-            progress.delta(number, delta, events)?;
+            progress.delta(number, delta, &self.id, events)?;
         }
         if let Some(word) = said(choice.finish_reason) {
             events.extend(progress.finish(number, &word));
@@ -118,6 +121,7 @@ impl Progress {
         &mut self,
         choice: u32,
         mut delta: Message<'a>,
+        answer: &str,
         events: &mut Vec<Event<'a>>,
     ) -> Result<(), Unreadable> {
         delta.adopt_function_call();
@@ -128,19 +132,19 @@ impl Progress {
         let refusal = said(delta.refusal);
         events.extend(refusal.map(|text| Event::Refusal { choice, text }));
         for call in delta.tool_calls.into_iter().flatten() {
-            self.call(choice, call, events);
+            self.call(choice, call, answer, events);
         }
         Ok(())
     }
 
-    fn call<'a>(&mut self, choice: u32, call: Call<'a>, events: &mut Vec<Event<'a>>) {
+    fn call<'a>(&mut self, choice: u32, call: Call<'a>, answer: &str, events: &mut Vec<Event<'a>>) {
         let (name, text) = match call.function {
             Some(function) => (said(function.name), said(function.arguments)),
             None => (None, None),
         };
         let place = self.calls.place(call.index, call.id.as_deref(), name.as_deref());
         if place.is_new {
-            let made_up = || Cow::Owned(format!("call_{choice}_{}", place.call));
+            let made_up = || Cow::Owned(made_up_id(answer, format_args!("{choice}_{}", place.call)));
             events.push(Event::ToolCall {
                 choice,
                 call: place.call,

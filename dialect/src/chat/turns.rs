@@ -63,7 +63,7 @@ fn read_assistant(message: Message<'_>) -> Result<Vec<Part<'_>>, Bad> {
             "earlier audio answers cannot be translated; send their transcript as content".into(),
         ));
     }
-    message.into_parts()
+    message.into_parts("")
 }
 
 fn read_result<'a>(message: Message<'a>, cache: Option<CacheMark<'a>>) -> Result<Part<'a>, Bad> {

@@ -320,3 +320,17 @@ fn garbage_is_unreadable_and_what_says_nothing_gives_nothing() {
     }
     assert!(!reader.is_complete());
 }
+
+#[test]
+fn ids_that_are_made_up_do_not_come_twice_in_a_conversation() {
+    let chunk = |answer: &str| {
+        format!(
+            r#"{{"id":"{answer}","choices":[{{"delta":{{"tool_calls":[{{"index":0,"id":"","function":{{"name":"f"}}}}]}}}}]}}"#
+        )
+    };
+    let id = |answer: &str| match read(&[&chunk(answer)]).0.remove(0) {
+        Event::ToolCall { id, .. } => id,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!([id("resp_a-1"), id("b")], ["call_a1_0_0", "call_b_0_0"]);
+}

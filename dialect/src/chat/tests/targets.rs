@@ -90,6 +90,7 @@ fn thoughts_go_back_within_a_loop_of_calls_unless_another_provider_proved_them()
     let body = written(&ask);
     assert!(body.contains(r#""reasoning_content":"new""#), "{body}");
     assert!(!body.contains("old") && !body.contains("proven"), "{body}");
+    assert_eq!(dropped(&ask), ["thinking"]);
 }
 
 #[test]
