@@ -183,9 +183,10 @@ impl Watch {
         lock(&self.incoming).left
     }
 
-    /// The request that was written at that end and that the other never saw.
+    /// The request that was written at that end and that the other has not seen, if it ever will.
     pub(crate) fn lost(&self) -> Option<usize> {
-        lock(&self.outgoing).lost.map(|written| written.ask)
+        let pipe = lock(&self.outgoing);
+        pipe.lost.or(pipe.written).map(|written| written.ask)
     }
 }
 
