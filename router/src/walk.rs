@@ -143,7 +143,7 @@ impl<'t> Walk<'t> {
             return Step::Over(Box::new(failure));
         };
         leaf.health.failed(self.asked, &failure, moment.now);
-        self.known.learn(leaf, &failure);
+        self.known.learn(leaf, &failure, moment.now);
         if let Some(again) = self.wait_at_same(leaf, &failure, moment) {
             return self.ask(leaf, again);
         }
@@ -272,7 +272,7 @@ impl<'t> Walk<'t> {
         }
         let leaf = self.resort.take()?;
         let repeats = self.known.has_failed(leaf);
-        (self.known.allows(leaf) && (!repeats || leaf.health.may_repeat(now))).then_some(leaf)
+        (self.known.allows(leaf, now) && (!repeats || leaf.health.may_repeat(now))).then_some(leaf)
     }
 
     /// Leaves the innermost chain: exhausted, late, or stopped by what was left in it.
@@ -320,7 +320,7 @@ impl<'t> Walk<'t> {
         if let Reach::Barred(failure) = &leaf.reach {
             return Found::Nothing(Left::Failed((**failure).clone()));
         }
-        if !self.known.allows(leaf) {
+        if !self.known.allows(leaf, now) {
             return Found::Nothing(Left::PassedOver);
         }
         if let Some(failure) = self.passes_over(leaf, now) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use weir_table::check::check;
 use weir_table::{
-    BaseUrl, Connections, Credential, Dialect, DirectModel, Model, ModelKind, Node, Owner, Policy, Prices, Provider,
-    ProviderEntry, Scope, Split, SplitTarget, Table, Timeouts,
+    BaseUrl, Connections, Credential, Dialect, DirectModel, Model, ModelKind, Node, Owner, Policy, Prices,
+    Provider, ProviderEntry, Scope, Split, SplitTarget, Table, Timeouts,
 };
 
 use super::{Caller, Route, find};

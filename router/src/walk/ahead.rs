@@ -25,7 +25,7 @@ impl Walk<'_> {
     /// open is no reason to hurry the present one, nor to pass it over.
     pub(super) fn others(&self, class: FailureClass, now: Instant) -> Others {
         let differs = |leaf: &Leaf| {
-            self.known.allows(leaf)
+            self.known.allows(leaf, now)
                 && !matches!(leaf.health.standing(now), Standing::Open(_))
                 && !(is_silence(class) && self.leaf.is_some_and(|present| present.is_same_target(leaf)))
         };
@@ -41,7 +41,7 @@ impl Walk<'_> {
         let least = Cell::new(None);
         let look = |leaf: &Leaf| {
             if let Standing::Open(opened) = leaf.health.standing(now)
-                && self.known.allows(leaf)
+                && self.known.allows(leaf, now)
             {
                 let badness = self.badness(leaf, opened);
                 least.set(Some(

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+use weir_table::FailureClass;
+
 use crate::error::Failure;
 use crate::fallback::{Reaction, is_refusal, is_silence, reaction};
 use crate::state::{Leaf, Reach};
@@ -12,19 +15,24 @@ pub(super) struct Known<'t> {
     failed: Vec<&'t Arc<Leaf>>,
     silent: Vec<&'t Arc<Leaf>>,
     refused: Vec<&'t Arc<Leaf>>,
+    /// Those that said when to ask again, and that time.
+    resting: Vec<(&'t Arc<Leaf>, Instant)>,
     /// The largest context window that the prompt is known not to fit.
     too_small: Option<u64>,
 }
 
 impl<'t> Known<'t> {
-    /// `leaf` was asked and failed.
-    pub(super) fn learn(&mut self, leaf: &'t Arc<Leaf>, failure: &Failure) {
+    /// `leaf` was asked and failed at `now`.
+    pub(super) fn learn(&mut self, leaf: &'t Arc<Leaf>, failure: &Failure, now: Instant) {
         if !self.has_failed(leaf) {
             self.failed.push(leaf);
         }
-        if is_silence(failure.class) {
+        // Where a deadline passed before any other time, it was the same silence.
+        if is_silence(failure.class) || failure.class == FailureClass::DeadlineExceeded {
             self.silent.push(leaf);
         }
+        let until = failure.retry_after.and_then(|told| now.checked_add(told));
+        self.resting.extend(until.map(|until| (leaf, until)));
         if is_refusal(failure.class) {
             self.refused.push(leaf);
         }
@@ -43,13 +51,17 @@ impl<'t> Known<'t> {
         self.failed.iter().any(|failed| failed.is_same_target(leaf))
     }
 
-    /// Whether `leaf` may be asked after all that.
-    pub(super) fn allows(&self, leaf: &Leaf) -> bool {
+    /// Whether `leaf` may be asked at `now`, after all that.
+    pub(super) fn allows(&self, leaf: &Leaf, now: Instant) -> bool {
         let fits = self
             .too_small
             .is_none_or(|small| leaf.context_window.is_none_or(|window| window > small));
         fits && matches!(leaf.reach, Reach::Live(_))
             && !self.silent.iter().any(|silent| silent.is_same_target(leaf))
+            && !self
+                .resting
+                .iter()
+                .any(|(resting, until)| now < *until && resting.is_same_target(leaf))
             && !self
                 .refused
                 .iter()

@@ -254,6 +254,20 @@ fn the_last_rung_waits_as_long_as_it_is_told_if_that_fits() {
 }
 
 #[test]
+fn a_target_is_asked_no_sooner_than_told_on_whatever_rung() {
+    let root = || chain("c", vec![(leaf("a"), 0), (leaf("b"), 0), (leaf("a"), 0)]);
+    let busy = told(C::RateLimited, 3_000);
+    assert_eq!(
+        story(root(), &[busy, takes(C::ServerError, 2_900)]),
+        "@0 a! @0 b RateLimited"
+    );
+    assert_eq!(
+        story(root(), &[busy, takes(C::ServerError, 3_000)]),
+        "@0 a! @0 b @3000 a RateLimited"
+    );
+}
+
+#[test]
 fn a_silent_target_is_asked_once_on_whatever_rung() {
     let root = chain(
         "c",
@@ -429,6 +443,14 @@ fn an_inner_deadline_that_passes_leaves_the_outer_chain_its_next_rung() {
     });
     let events = [takes(C::DeadlineExceeded, 3_000), fails(C::ServerError)];
     assert_eq!(story(picky, &events), "@0 a! @3000 c ServerError");
+}
+
+#[test]
+fn a_target_that_let_an_inner_deadline_pass_is_not_asked_again() {
+    let inner = within("i", 3_000, vec![(leaf("a"), 0)]);
+    let root = chain("o", vec![(inner, 0), (leaf("a"), 0), (leaf("c"), 0)]);
+    let events = [takes(C::DeadlineExceeded, 3_000), fails(C::ServerError)];
+    assert_eq!(story(root, &events), "@0 a! @3000 c ServerError");
 }
 
 #[test]

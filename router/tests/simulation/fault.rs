@@ -123,6 +123,8 @@ impl Refusal {
             let millis = Told::Millis(dice.between(0, 6_000));
             dice.pick(&[seconds, millis, Told::Seconds(60)])
         });
+        // With a redirect it says when to follow that (RFC 9110, section 10.2.3), and nobody does.
+        let told = told.filter(|_| status >= 400);
         Self {
             status,
             code,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use weir_table::codec::{Stored, encode};
 use weir_table::{
-    BaseUrl, Connections, Credential, CredentialId, Dialect, Model, ModelKind, Node, Owner, Policy, Prices, Provider,
-    ProviderEntry, Scope, Split, SplitTarget, Table, Timeouts,
+    BaseUrl, Connections, Credential, CredentialId, Dialect, Model, ModelKind, Node, Owner, Policy, Prices,
+    Provider, ProviderEntry, Scope, Split, SplitTarget, Table, Timeouts,
 };
 
 use super::{Assembler, Registries, Update};
