@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::access::MAX_KEYS;
 use crate::model::{Chain, Model, Node, Policy, Provider, ProviderEntry, Scope, Split, SplitTarget, Table};
 use crate::name::{is_dns_label, is_provider_name};
 use crate::price::Prices;
@@ -74,6 +75,7 @@ pub fn check(table: Table) -> Result<Checked, Vec<Violation>> {
     for (name, policy) in &table.policies {
         findings.policy(&table, name, policy);
     }
+    findings.access_keys(&table);
     if findings.0.is_empty() {
         Ok(Checked(table))
     } else {
@@ -102,6 +104,20 @@ impl Findings {
                 "scope",
                 "a namespace must be a DNS label",
             );
+        }
+    }
+
+    fn access_keys(&mut self, table: &Table) {
+        let is_empty = table.access_keys.is_empty();
+        let holds = is_empty || matches!(table.scope, Scope::Namespace(_));
+        self.require(holds, "accessKeys", "a caller must belong to a namespace");
+        let mut known = BTreeSet::new();
+        for (name, caller) in &table.access_keys {
+            let path = format!("accessKeys.{name}");
+            let few = caller.keys.len() <= MAX_KEYS;
+            self.require(few, &path, "a caller must have at most 8 keys");
+            let fresh = caller.keys.keys().all(|key| known.insert(key));
+            self.require(fresh, &path, "a key must belong to one caller only");
         }
     }
 

@@ -1,4 +1,4 @@
-//! How a table names a secret without holding it. No value of a secret ever passes through this crate.
+//! How a table names a secret without holding it. No type of this crate holds a secret's value.
 
 use std::fmt;
 

@@ -4,11 +4,12 @@
 //! In the order in which a table lives: [`model`] (its parts), [`codec`] (bytes and digest), [`check`]
 //! (invariants; run before publishing and after loading), [`select`] (which target a key gets).
 //! Around them: [`failure`] (the closed vocabulary), [`credential`] (how a secret is named without being
-//! held), [`base_url`] and [`name`] (the two kinds of text with rules of their own), [`price`] (what tokens
-//! cost).
+//! held), [`access`] (how callers are known without their keys), [`base_url`] and [`name`] (the two kinds of
+//! text with rules of their own), [`price`] (what tokens cost).
 //!
 //! This crate must not know Kubernetes, sockets, clocks or random numbers: values in, values out.
 
+pub mod access;
 pub mod base_url;
 pub mod check;
 pub mod codec;
@@ -19,6 +20,7 @@ pub mod name;
 pub mod price;
 pub mod select;
 
+pub use access::{AccessKey, Allowed, KeyHash, Names, UnfitKey, Validity};
 pub use base_url::BaseUrl;
 pub use check::{Checked, Violation};
 pub use codec::{Digest, FORMAT};

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::AccessKey;
 use crate::base_url::BaseUrl;
 use crate::credential::{Credential, CredentialId};
 use crate::failure::FailureClass;
@@ -31,6 +32,9 @@ pub struct Table {
     /// router waits for its value.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub missing: BTreeSet<CredentialId>,
+    /// The callers of this namespace, by the names of their AccessKeys. Empty in the cluster's table.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub access_keys: BTreeMap<String, AccessKey>,
 }
 
 impl Table {
@@ -41,7 +45,20 @@ impl Table {
             policies: BTreeMap::new(),
             providers: BTreeMap::new(),
             missing: BTreeSet::new(),
+            access_keys: BTreeMap::new(),
         }
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            scope: _,
+            policies,
+            providers,
+            missing: _,
+            access_keys,
+        } = self;
+        policies.is_empty() && providers.is_empty() && access_keys.is_empty()
     }
 
     /// Every credential that a router must hold to serve this table.

@@ -1,4 +1,5 @@
 use super::{Violation, check};
+use crate::access::{AccessKey, Allowed, KeyHash, Validity};
 use crate::base_url::BaseUrl;
 use crate::credential::Credential;
 use crate::model::{
@@ -89,6 +90,7 @@ fn table(root: Node) -> Table {
         policies: [("p".to_owned(), policy)].into(),
         providers: [("openai".to_owned(), provider("https://api.openai.com/v1"))].into(),
         missing: [].into(),
+        access_keys: [].into(),
     }
 }
 
@@ -230,4 +232,50 @@ fn prices_that_are_no_prices_are_refused() {
 fn every_violation_is_found_in_one_go() {
     let root = split("other", "s", vec![("a", -1.0, leaf()), ("a", 0.0, leaf())]);
     assert_eq!(violations(table(root)).len(), 4);
+}
+
+#[test]
+fn a_key_of_two_callers_is_refused() {
+    let holder = |keys: &[&[u8]]| AccessKey {
+        keys: keys
+            .iter()
+            .map(|key| (KeyHash::of(key), Validity::default()))
+            .collect(),
+        policies: Allowed::All,
+        models: Allowed::default(),
+    };
+    let mut table = table(chain("p", vec![(0, leaf())]));
+    table.access_keys = [("a", holder(&[b"1", b"2"])), ("b", holder(&[b"3"]))]
+        .map(|(name, holder)| (name.to_owned(), holder))
+        .into();
+    assert_eq!(violations(table.clone()), [""; 0]);
+    table.access_keys.insert("c".to_owned(), holder(&[b"4", b"2"]));
+    assert_eq!(
+        violations(table.clone()),
+        ["accessKeys.c: a key must belong to one caller only"]
+    );
+    table.access_keys.remove("c");
+    let nine: Vec<[u8; 1]> = (10..19).map(|n| [n]).collect();
+    let nine: Vec<&[u8]> = nine.iter().map(<[u8; 1]>::as_slice).collect();
+    table.access_keys.insert("d".to_owned(), holder(&nine));
+    assert_eq!(
+        violations(table),
+        ["accessKeys.d: a caller must have at most 8 keys"]
+    );
+}
+
+#[test]
+fn a_caller_of_no_namespace_is_refused() {
+    let mut cluster = Table::empty(Scope::Cluster);
+    assert_eq!(violations(cluster.clone()), [""; 0]);
+    let nobody = AccessKey {
+        keys: [].into(),
+        policies: Allowed::default(),
+        models: Allowed::default(),
+    };
+    cluster.access_keys = [("x".to_owned(), nobody)].into();
+    assert_eq!(
+        violations(cluster),
+        ["accessKeys: a caller must belong to a namespace"]
+    );
 }

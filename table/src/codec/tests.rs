@@ -1,6 +1,7 @@
 use proptest::prelude::{Strategy, any, prop, proptest};
 
 use super::{DECODED_LIMIT, DecodeError, PLAIN_LIMIT, Stored, decode, encode, gzip, load, store};
+use crate::access::{AccessKey, Allowed, KeyHash, Names, Validity};
 use crate::model::{Model, ModelKind, Node, Policy, ProviderEntry, Scope, Split, SplitTarget, Table};
 use crate::price::Prices;
 
@@ -39,6 +40,7 @@ fn table(weights: &[f64]) -> Table {
         policies: [("p".to_owned(), policy)].into(),
         providers: [("openai".to_owned(), ProviderEntry::Gone)].into(),
         missing: [].into(),
+        access_keys: [].into(),
     }
 }
 
@@ -76,6 +78,29 @@ fn prices_read_back_as_they_were_and_absent_ones_take_no_bytes() {
     );
     assert_eq!(decode(&written).unwrap().0, priced);
     assert!(!encode(&table(&[1.0])).json.contains("prices"));
+}
+
+#[test]
+fn a_caller_is_written_by_the_hash_of_its_key_and_reads_back() {
+    let mut table = Table::empty(Scope::Namespace("default".to_owned()));
+    let validity = Validity {
+        expires_at: Some(1_800_000_000),
+    };
+    let only = Names::Only(["gpt-4o".to_owned()].into());
+    let caller = AccessKey {
+        keys: [(KeyHash::of(b"abc"), validity)].into(),
+        policies: Allowed::All,
+        models: Allowed::Within([("openai".to_owned(), only), ("acme".to_owned(), Names::All)].into()),
+    };
+    table.access_keys = [("web".to_owned(), caller)].into();
+    let written = encode(&table).json;
+    let expected = concat!(
+        r#""accessKeys":{"web":{"keys":{"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad":"#,
+        r#"{"expiresAt":1800000000}},"policies":"all","#,
+        r#""models":{"within":{"acme":"all","openai":{"only":["gpt-4o"]}}}}}}}"#,
+    );
+    assert!(written.ends_with(expected), "{written}");
+    assert_eq!(decode(&written).unwrap().0, table);
 }
 
 #[test]
