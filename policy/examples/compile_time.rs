@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use weir_policy::compile::{compile, compile_namespace};
 use weir_policy::document::{Source, read};
+use weir_policy::holders::KeyHolders;
 use weir_policy::snapshot::Snapshot;
 use weir_table::{Scope, codec};
 
@@ -63,7 +64,7 @@ fn main() {
         return println!("the table does not hold");
     };
     let begun = Instant::now();
-    let again = compile_namespace(&snapshot, "ns0", Some(&table));
+    let again = compile_namespace(&snapshot, &KeyHolders::of(&snapshot), "ns0", Some(&table));
     println!("one namespace again: {:?}", begun.elapsed());
     let begun = Instant::now();
     let json = again

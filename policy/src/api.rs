@@ -12,12 +12,14 @@
     reason = "KubeSchema repeats each struct inside a function of its own"
 )]
 
+mod access_key;
 mod common;
 mod fallback;
 mod load_balancing;
 mod provider;
 mod status;
 
+pub use access_key::{AccessKey, AccessKeySpec, CallerKey};
 pub use common::{CredentialSource, FailureClassName, PolicyKind, SecretKeyRef, SecretRef};
 pub use fallback::{BackoffSpec, FallbackPolicy, FallbackPolicySpec, FallbackTarget};
 pub use load_balancing::{KeyFrom, LoadBalancingPolicy, LoadBalancingPolicySpec, WeightedTarget};
@@ -25,7 +27,7 @@ pub use provider::{
     Ambient, AwsCredential, ClusterProvider, ClusterProviderSpec, ConnectionLimits, DialectName, LackName,
     ModelFeature, ModelPrices, Provider, ProviderCredential, ProviderModel, ProviderSpec, ProviderTimeouts,
 };
-pub use status::{PolicyStatus, ProviderStatus, TargetShare};
+pub use status::{AccessKeyStatus, PolicyStatus, ProviderStatus, TargetShare};
 
 /// The API group of every kind.
 pub const GROUP: &str = "weir.dev";

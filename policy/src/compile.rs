@@ -2,6 +2,7 @@
 //! and of nothing else. Total: whatever the objects are, there is an answer, and a bad object harms only
 //! itself.
 
+mod access;
 mod assemble;
 mod judge;
 
@@ -9,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weir_table::{Checked, CredentialId, Owner, Scope, Table, Violation, check};
 
+use crate::holders::KeyHolders;
 use crate::object::{ObjectKind, ObjectRef};
 use crate::resolve::{Judged, Surroundings};
 use crate::snapshot::{Namespace, Snapshot};
@@ -48,14 +50,22 @@ pub enum CredentialOrigin {
     },
 }
 
-/// Compiles one namespace. `published` is its table as it stands in the cluster.
-pub fn compile_namespace(snapshot: &Snapshot, namespace: &str, published: Option<&Table>) -> Compiled {
+/// Compiles one namespace. `holders` says which keys other namespaces hold, and `published` is the namespace's
+/// table as it stands in the cluster.
+pub fn compile_namespace(
+    snapshot: &Snapshot,
+    holders: &KeyHolders,
+    namespace: &str,
+    published: Option<&Table>,
+) -> Compiled {
     let none = Namespace::default();
     let objects = snapshot.namespaces.get(namespace).unwrap_or(&none);
     let surroundings = Surroundings::of_namespace(snapshot, namespace);
     let records = judge::policies(objects, &surroundings, published);
-    let (table, records) = assemble::namespace(records, &surroundings);
+    let callers = access::callers(objects, &surroundings, holders);
+    let (table, records, callers) = assemble::namespace(records, callers, &surroundings);
     let mut verdicts: Vec<Verdict> = records.into_iter().map(judge::Record::into_verdict).collect();
+    verdicts.extend(callers.into_iter().map(access::Caller::into_verdict));
     verdicts.extend(providers(&surroundings, Owner::Namespace));
     finish(table, verdicts, &surroundings)
 }
@@ -70,9 +80,10 @@ pub fn compile_cluster(snapshot: &Snapshot) -> Compiled {
 
 /// Compiles everything.
 pub fn compile(snapshot: &Snapshot, published: &BTreeMap<Scope, Table>) -> BTreeMap<Scope, Compiled> {
+    let holders = KeyHolders::of(snapshot);
     let of_namespace = |namespace: String| {
         let scope = Scope::Namespace(namespace.clone());
-        let compiled = compile_namespace(snapshot, &namespace, published.get(&scope));
+        let compiled = compile_namespace(snapshot, &holders, &namespace, published.get(&scope));
         (scope, compiled)
     };
     let cluster = (Scope::Cluster, compile_cluster(snapshot));
@@ -131,5 +142,6 @@ fn provider_verdict(name: &str, judged: &Judged, namespace: &str, owner: Owner) 
         problems: judged.problems(),
         warnings: Vec::new(),
         policy: None,
+        access: None,
     }
 }

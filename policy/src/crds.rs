@@ -4,7 +4,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
-use crate::api::{ClusterProvider, FallbackPolicy, LoadBalancingPolicy, Provider};
+use crate::api::{AccessKey, ClusterProvider, FallbackPolicy, LoadBalancingPolicy, Provider};
 
 /// Every definition, as the JSON to apply.
 ///
@@ -17,6 +17,7 @@ pub fn definitions() -> Vec<Value> {
         FallbackPolicy::crd(),
         Provider::crd(),
         ClusterProvider::crd(),
+        AccessKey::crd(),
     ]
     .iter()
     .map(definition)
@@ -133,11 +134,11 @@ mod tests {
     }
 
     #[test]
-    fn no_number_has_a_format_that_the_api_server_does_not_know() {
+    fn no_value_has_a_format_that_the_api_server_does_not_know() {
         every_spec_schema(&mut |path, schema| {
             let format = schema["format"].as_str().unwrap_or_default();
             assert!(
-                ["", "int32", "int64", "double"].contains(&format),
+                ["", "int32", "int64", "double", "date-time"].contains(&format),
                 "{path}: {format}"
             );
         });

@@ -15,8 +15,11 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 pub use self::place::Place;
 use self::place::{Document, documents};
+use weir_table::KeyHash;
+
 use crate::api::{
-    ClusterProviderSpec, FallbackPolicySpec, GROUP, LoadBalancingPolicySpec, ProviderSpec, VERSION,
+    AccessKeySpec, ClusterProviderSpec, FallbackPolicySpec, GROUP, LoadBalancingPolicySpec, ProviderSpec,
+    VERSION,
 };
 use crate::object::{ObjectKind, ObjectRef};
 use crate::snapshot::{ALLOWED_HOSTS, Object, SecretFacts, Snapshot};
@@ -179,6 +182,7 @@ impl Documents {
             (_, "LoadBalancingPolicy") => namespaced(ObjectKind::LoadBalancingPolicy),
             (_, "FallbackPolicy") => namespaced(ObjectKind::FallbackPolicy),
             (_, "Provider") => namespaced(ObjectKind::Provider),
+            (_, "AccessKey") => namespaced(ObjectKind::AccessKey),
             (_, "ClusterProvider") => ObjectRef {
                 kind: ObjectKind::ClusterProvider,
                 namespace: None,
@@ -251,6 +255,12 @@ impl Documents {
                     .providers
                     .insert(name, decode::<ProviderSpec>(document));
             }
+            ObjectKind::AccessKey => {
+                namespace
+                    .or_default()
+                    .access_keys
+                    .insert(name, decode::<AccessKeySpec>(document));
+            }
             ObjectKind::ClusterProvider => {
                 snapshot
                     .cluster_providers
@@ -293,7 +303,7 @@ impl Documents {
                 .0
                 .iter()
                 .filter(|(_, value)| !value.is_empty())
-                .map(|(key, _)| key.clone()),
+                .map(|(key, value)| (key.clone(), KeyHash::of_stored(value))),
         );
         facts.allowed_hosts = hosts
             .map(SecretFacts::parse_hosts)

@@ -13,6 +13,8 @@ pub enum ObjectKind {
     Provider,
     /// A `ClusterProvider`.
     ClusterProvider,
+    /// An `AccessKey`.
+    AccessKey,
 }
 
 impl ObjectKind {
@@ -23,6 +25,7 @@ impl ObjectKind {
             Self::FallbackPolicy => "FallbackPolicy",
             Self::Provider => "Provider",
             Self::ClusterProvider => "ClusterProvider",
+            Self::AccessKey => "AccessKey",
         }
     }
 }

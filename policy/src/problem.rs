@@ -68,6 +68,8 @@ pub enum Cause {
     Conflict,
     /// The namespace's table has no room left.
     TableFull,
+    /// No key of a caller is valid any more.
+    Expired,
     /// A policy is named that does not exist.
     UnknownPolicy,
     /// A policy is named that is not accepted and has never been.
@@ -84,6 +86,10 @@ pub enum Cause {
     MissingKey,
     /// A Secret may not be sent to the provider's host.
     HostNotAllowed,
+    /// What a Secret holds can't be a caller's key.
+    UnfitKey,
+    /// Another caller has the same key.
+    KeyReused,
 }
 
 /// What a cause speaks about, and so which condition it makes false.
@@ -97,7 +103,7 @@ pub enum Aspect {
 
 impl Cause {
     /// Every cause, in the order in which they are defined.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::Undecodable,
         Self::Invalid,
         Self::Cycle,
@@ -108,6 +114,7 @@ impl Cause {
         Self::SaltReused,
         Self::Conflict,
         Self::TableFull,
+        Self::Expired,
         Self::UnknownPolicy,
         Self::PolicyNotAccepted,
         Self::UnknownProvider,
@@ -116,6 +123,8 @@ impl Cause {
         Self::MissingSecret,
         Self::MissingKey,
         Self::HostNotAllowed,
+        Self::UnfitKey,
+        Self::KeyReused,
     ];
 
     /// The reason that a condition gives.
@@ -131,6 +140,7 @@ impl Cause {
             Self::SaltReused => "SaltReused",
             Self::Conflict => "Conflict",
             Self::TableFull => "TableFull",
+            Self::Expired => "Expired",
             Self::UnknownPolicy => "UnknownPolicy",
             Self::PolicyNotAccepted => "PolicyNotAccepted",
             Self::UnknownProvider => "UnknownProvider",
@@ -139,6 +149,8 @@ impl Cause {
             Self::MissingSecret => "MissingSecret",
             Self::MissingKey => "MissingKey",
             Self::HostNotAllowed => "HostNotAllowed",
+            Self::UnfitKey => "UnfitKey",
+            Self::KeyReused => "KeyReused",
         }
     }
 
@@ -154,7 +166,8 @@ impl Cause {
             | Self::TooManyModels
             | Self::SaltReused
             | Self::Conflict
-            | Self::TableFull => Aspect::Object,
+            | Self::TableFull
+            | Self::Expired => Aspect::Object,
             Self::UnknownPolicy
             | Self::PolicyNotAccepted
             | Self::UnknownProvider
@@ -162,7 +175,9 @@ impl Cause {
             | Self::ProviderNotReady
             | Self::MissingSecret
             | Self::MissingKey
-            | Self::HostNotAllowed => Aspect::References,
+            | Self::HostNotAllowed
+            | Self::UnfitKey
+            | Self::KeyReused => Aspect::References,
         }
     }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use weir_table::{Credential, CredentialId, Model, Owner, Provider, ProviderEntry};
 
 pub(crate) use self::facts::Facts;
-pub(crate) use self::judged::Judged;
+pub(crate) use self::judged::{Judged, holding};
 use crate::api::SecretKeyRef;
 use crate::catalogue::Catalogue;
 use crate::compile::CredentialOrigin;
@@ -284,7 +284,7 @@ impl<'a> Surroundings<'a> {
         name: &'s str,
         facts: &'s SecretFacts,
     ) -> impl Iterator<Item = (CredentialId, CredentialOrigin)> + 's {
-        facts.keys.iter().map(move |key| {
+        facts.keys.keys().map(move |key| {
             let id = CredentialId::of_secret_key(self.namespace, name, key);
             let (namespace, name, key) = (self.namespace.to_owned(), name.to_owned(), key.clone());
             (id, CredentialOrigin::SecretKey { namespace, name, key })

@@ -1,12 +1,17 @@
 //! Everything that the compiler may look at, as values. The operator keeps one of these up to date from
 //! its watches, and the command line fills one from files; neither compiles anything else.
 //!
-//! No value of a Secret is ever in here: the compiler knows which keys there are, not what they hold.
+//! No value of a Secret is ever in here: the compiler knows which keys there are, and of each the SHA-256 by
+//! which a caller would be known, not what they hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::api::{ClusterProviderSpec, FallbackPolicySpec, LoadBalancingPolicySpec, ProviderSpec};
+use weir_table::{KeyHash, UnfitKey};
+
+use crate::api::{
+    AccessKeySpec, ClusterProviderSpec, FallbackPolicySpec, LoadBalancingPolicySpec, ProviderSpec,
+};
 use crate::problem::{Cause, Problem};
 
 /// The annotation that binds a Secret to hosts.
@@ -41,6 +46,8 @@ pub struct Namespace {
     pub fallback: BTreeMap<String, Arc<Object<FallbackPolicySpec>>>,
     /// Providers.
     pub providers: BTreeMap<String, Arc<Object<ProviderSpec>>>,
+    /// AccessKeys.
+    pub access_keys: BTreeMap<String, Arc<Object<AccessKeySpec>>>,
     /// Secrets that may be used as credentials.
     pub secrets: BTreeMap<String, SecretFacts>,
 }
@@ -48,7 +55,14 @@ pub struct Namespace {
 impl Namespace {
     /// Whether nothing here needs a table.
     pub fn is_empty(&self) -> bool {
-        self.load_balancing.is_empty() && self.fallback.is_empty() && self.providers.is_empty()
+        let Self {
+            load_balancing,
+            fallback,
+            providers,
+            access_keys,
+            secrets: _,
+        } = self;
+        load_balancing.is_empty() && fallback.is_empty() && providers.is_empty() && access_keys.is_empty()
     }
 }
 
@@ -74,8 +88,9 @@ impl<S> Object<S> {
 /// What the compiler may know of a Secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SecretFacts {
-    /// The keys that are there and not empty.
-    pub keys: BTreeSet<String>,
+    /// The keys that are there and not empty, each with the hash of its value as a caller's key, or why it
+    /// can't be one.
+    pub keys: BTreeMap<String, Result<KeyHash, UnfitKey>>,
     /// The hosts to which its values may be sent (annotation `weir.dev/allowed-hosts`); `None` means any.
     pub allowed_hosts: Option<BTreeSet<String>>,
 }

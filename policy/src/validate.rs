@@ -3,6 +3,7 @@
 //! The API server refuses most of this by schema and CEL; files have no API server, and a definition may
 //! have been loosened by hand. What an object refers to is not looked at here: see [`crate::resolve`].
 
+pub(crate) mod access_key;
 pub(crate) mod policy;
 pub(crate) mod provider;
 

@@ -4,7 +4,7 @@ use weir_table::{Digest, ModelKind};
 
 use crate::api::{PolicyKind, TargetShare};
 use crate::object::ObjectRef;
-use crate::problem::{Aspect, Problem, Warning};
+use crate::problem::{Aspect, Cause, Problem, Warning};
 
 /// The condition that says whether the object itself is in order.
 pub const ACCEPTED: &str = "Accepted";
@@ -33,8 +33,19 @@ pub struct Verdict {
     pub problems: Vec<Problem>,
     /// What is odd about it.
     pub warnings: Vec<Warning>,
-    /// What is served in its name; `None` for a provider, which is always live.
+    /// What is served in its name; `None` for what is no policy, and so is always live.
     pub policy: Option<PolicyOutcome>,
+    /// What its keys are worth; `None` for what is no AccessKey.
+    pub access: Option<AccessOutcome>,
+}
+
+/// What an AccessKey came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AccessOutcome {
+    /// Whether its keys are refused because it says so.
+    pub suspended: bool,
+    /// The second since 1970 at which the last of its keys expires; `None` if one never does.
+    pub expires_at: Option<i64>,
 }
 
 /// What a policy came to.
@@ -114,11 +125,24 @@ impl ConditionDraft {
 }
 
 impl Verdict {
+    /// The verdict as it stands at `now`, in seconds since 1970: the compiler knows no clock, and an AccessKey
+    /// whose last key has expired is not in order any more.
+    #[must_use]
+    pub fn at(mut self, now: i64) -> Self {
+        let end = self.access.and_then(|access| access.expires_at);
+        if end.is_some_and(|end| end <= now) {
+            let message = "every key has expired; write a later time, or delete the AccessKey";
+            self.problems
+                .insert(0, Problem::new("spec", Cause::Expired, message));
+        }
+        self
+    }
+
     /// The object's conditions. `rollout` counts only for a policy whose current version is published.
     pub fn conditions(&self, rollout: &Rollout) -> Vec<ConditionDraft> {
         let mut conditions = vec![self.accepted(), self.resolved_refs()];
         conditions.extend(self.policy.as_ref().map(|policy| programmed(policy, rollout)));
-        let ready = ready(&conditions);
+        let ready = self.ready(&conditions);
         let progress = self.progress(&ready);
         conditions.push(ready);
         conditions.extend(progress);
@@ -177,6 +201,21 @@ impl Verdict {
         }
     }
 
+    /// The summary: true if all are, else the first that is not. What was suspended on purpose is in order.
+    fn ready(&self, conditions: &[ConditionDraft]) -> ConditionDraft {
+        let failed = conditions.iter().find(|condition| !condition.status);
+        match (failed, self.access) {
+            (Some(failed), _) => ConditionDraft::new(READY, false, failed.reason, failed.message.clone()),
+            (None, Some(AccessOutcome { suspended: true, .. })) => ConditionDraft::new(
+                READY,
+                true,
+                "Suspended",
+                "in order, and its keys are refused because of spec.suspend",
+            ),
+            (None, _) => ConditionDraft::new(READY, true, "Ready", "in order and in use"),
+        }
+    }
+
     /// `Stalled` or `Reconciling`, never both, and neither when all is well.
     fn progress(&self, ready: &ConditionDraft) -> Option<ConditionDraft> {
         let terminal = self.problems.iter().find(|problem| problem.cause.is_terminal());
@@ -232,14 +271,6 @@ fn programmed(policy: &PolicyOutcome, rollout: &Rollout) -> ConditionDraft {
     }
 }
 
-/// The summary: true if all are, else the first that is not.
-fn ready(conditions: &[ConditionDraft]) -> ConditionDraft {
-    match conditions.iter().find(|condition| !condition.status) {
-        Some(failed) => ConditionDraft::new(READY, false, failed.reason, failed.message.clone()),
-        None => ConditionDraft::new(READY, true, "Ready", "in order and in use"),
-    }
-}
-
 /// The items in one line; what goes beyond [`SHOWN`] is counted.
 fn join(items: impl Iterator<Item = impl ToString>) -> String {
     let items: Vec<String> = items.map(|item| item.to_string()).collect();
@@ -258,5 +289,69 @@ pub fn written_kind(kind: ModelKind) -> Option<PolicyKind> {
         ModelKind::Chat => Some(PolicyKind::Chat),
         ModelKind::Embedding => Some(PolicyKind::Embedding),
         ModelKind::Unknown => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AccessOutcome, Rollout, Verdict};
+    use crate::object::{ObjectKind, ObjectRef};
+
+    fn verdict(access: AccessOutcome) -> Verdict {
+        let object = ObjectRef {
+            kind: ObjectKind::AccessKey,
+            namespace: Some("default".to_owned()),
+            name: "web".to_owned(),
+        };
+        Verdict {
+            object,
+            generation: 1,
+            problems: Vec::new(),
+            warnings: Vec::new(),
+            policy: None,
+            access: Some(access),
+        }
+    }
+
+    fn conditions(verdict: &Verdict) -> Vec<String> {
+        let conditions = verdict.conditions(&Rollout::NoRouters).into_iter();
+        conditions
+            .map(|it| format!("{}={} {}", it.kind, it.status, it.reason))
+            .collect()
+    }
+
+    #[test]
+    fn a_caller_whose_last_key_has_expired_is_not_in_order_and_only_an_edit_mends_it() {
+        let verdict = verdict(AccessOutcome {
+            suspended: false,
+            expires_at: Some(10),
+        });
+        let before = conditions(&verdict.clone().at(9));
+        assert_eq!(
+            before,
+            [
+                "Accepted=true Accepted",
+                "ResolvedRefs=true ResolvedRefs",
+                "Ready=true Ready"
+            ]
+        );
+        assert_eq!(
+            conditions(&verdict.at(10)),
+            [
+                "Accepted=false Expired",
+                "ResolvedRefs=true ResolvedRefs",
+                "Ready=false Expired",
+                "Stalled=true Expired"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_suspended_caller_is_in_order_and_says_so() {
+        let verdict = verdict(AccessOutcome {
+            suspended: true,
+            expires_at: None,
+        });
+        assert_eq!(conditions(&verdict)[2], "Ready=true Suspended");
     }
 }

@@ -10,6 +10,7 @@ use weir_policy::api::{
     ProviderSpec, WeightedTarget,
 };
 use weir_policy::compile::compile_namespace;
+use weir_policy::holders::KeyHolders;
 use weir_policy::snapshot::{Namespace, Object, Snapshot};
 use weir_policy::verdict::Serving;
 use weir_table::Table;
@@ -133,7 +134,12 @@ fn snapshot(objects: Namespace) -> Snapshot {
 }
 
 fn compile(objects: &Namespace, published: Option<&Table>) -> (Table, BTreeMap<String, Serving>) {
-    let compiled = compile_namespace(&snapshot(objects.clone()), "default", published);
+    let compiled = compile_namespace(
+        &snapshot(objects.clone()),
+        &KeyHolders::default(),
+        "default",
+        published,
+    );
     let served = compiled.verdicts.iter().map(|verdict| {
         let policy = verdict.policy.as_ref().unwrap();
         (

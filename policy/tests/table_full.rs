@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use weir_policy::api::{LoadBalancingPolicySpec, WeightedTarget};
 use weir_policy::compile::compile_namespace;
+use weir_policy::holders::KeyHolders;
 use weir_policy::problem::Cause;
 use weir_policy::snapshot::{Checking, Follow, Namespace, Object, Snapshot};
 use weir_policy::verdict::{Rollout, STALLED, Serving, Verdict};
@@ -67,7 +68,7 @@ fn the_newest_policies_of_a_full_table_are_refused_and_the_rest_is_served() {
         },
         ..Snapshot::default()
     };
-    let compiled = compile_namespace(&snapshot, "default", None);
+    let compiled = compile_namespace(&snapshot, &KeyHolders::default(), "default", None);
     let table = compiled.table.unwrap();
     assert!(
         store(&encode(table.table()).json).is_some(),

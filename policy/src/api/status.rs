@@ -57,6 +57,20 @@ pub struct ProviderStatus {
     pub conditions: Vec<Condition>,
 }
 
+/// What became of an `AccessKey`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessKeyStatus {
+    /// The generation of the spec that this status is about; -1 before the first look.
+    #[serde(default = "before_the_first_look")]
+    pub observed_generation: i64,
+    /// `Accepted`, `ResolvedRefs` and their summary `Ready`; `Reconciling` while a Secret is missing, `Stalled` for
+    /// what only an edit of this object can mend.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}
+
 /// A fresh object must not look as if it had been seen.
 const fn before_the_first_look() -> i64 {
     -1

@@ -6,22 +6,55 @@ use weir_table::codec::{encode, store};
 use weir_table::name::is_provider_name;
 use weir_table::{CredentialId, Model, Owner, Policy, ProviderEntry, Scope, Table};
 
+use super::access::Caller;
 use super::judge::{Record, Serves};
+use crate::object::ObjectRef;
 use crate::problem::{Cause, Problem};
 use crate::resolve::{Judged, Surroundings};
 
-/// The table of a namespace, and its policies' records; those that do not fit are marked.
-pub(super) fn namespace(mut records: Vec<Record>, surroundings: &Surroundings<'_>) -> (Table, Vec<Record>) {
-    let table = table(&records, surroundings);
+/// The table of a namespace, and what became of its policies and callers; those that do not fit are marked.
+pub(super) fn namespace(
+    mut records: Vec<Record>,
+    mut callers: Vec<Caller>,
+    surroundings: &Surroundings<'_>,
+) -> (Table, Vec<Record>, Vec<Caller>) {
+    let table = table(&records, &callers, surroundings, &|_| true);
     if fits(&table) {
-        return (table, records);
+        return (table, records, callers);
     }
-    records.sort_by(|a, b| (a.created, &a.object).cmp(&(b.created, &b.object)));
-    let room = longest_prefix(&records, |kept| fits(&self::table(kept, surroundings)));
-    for record in &mut records[room..] {
-        refuse(record);
+    let mut order: Vec<(i64, ObjectRef)> = ages(&records, &callers);
+    order.sort();
+    let table_of = |kept: &[(i64, ObjectRef)]| {
+        let kept: BTreeSet<&ObjectRef> = kept.iter().map(|(_, object)| object).collect();
+        self::table(&records, &callers, surroundings, &|object| kept.contains(object))
+    };
+    let room = longest_prefix(&order, |kept| fits(&table_of(kept)));
+    let table = table_of(&order[..room]);
+    let refused: BTreeSet<ObjectRef> = order.drain(room..).map(|(_, object)| object).collect();
+    for record in records
+        .iter_mut()
+        .filter(|record| refused.contains(&record.object))
+    {
+        record.problems.push(full());
+        record.serves = Serves::Nothing;
     }
-    (self::table(&records, surroundings), records)
+    for caller in callers
+        .iter_mut()
+        .filter(|caller| refused.contains(&caller.object))
+    {
+        caller.problems.push(full());
+    }
+    (table, records, callers)
+}
+
+fn ages(records: &[Record], callers: &[Caller]) -> Vec<(i64, ObjectRef)> {
+    let records = records
+        .iter()
+        .map(|record| (record.created, record.object.clone()));
+    let callers = callers
+        .iter()
+        .map(|caller| (caller.created, caller.object.clone()));
+    records.chain(callers).collect()
 }
 
 /// The table for direct calls.
@@ -37,6 +70,7 @@ pub(super) fn cluster(surroundings: &Surroundings<'_>) -> Table {
         policies: BTreeMap::new(),
         providers,
         missing,
+        access_keys: BTreeMap::new(),
     }
 }
 
@@ -59,27 +93,35 @@ fn fits(table: &Table) -> bool {
     store(&encode(table).json).is_some()
 }
 
-fn refuse(record: &mut Record) {
-    let message = "the namespace's routing table has no room for this policy: it holds about a megabyte when \
-                   compressed, and the oldest policies come first; delete some, or spread them over namespaces";
-    record
-        .problems
-        .push(Problem::new("metadata.name", Cause::TableFull, message));
-    record.serves = Serves::Nothing;
+fn full() -> Problem {
+    let message = "the namespace's routing table has no room for this object: it holds about a megabyte when \
+                   compressed, and the oldest objects come first; delete some, or spread them over namespaces";
+    Problem::new("metadata.name", Cause::TableFull, message)
 }
 
-fn table(records: &[Record], surroundings: &Surroundings<'_>) -> Table {
+/// The table of those records and callers that are `kept`.
+fn table(
+    records: &[Record],
+    callers: &[Caller],
+    surroundings: &Surroundings<'_>,
+    kept: &dyn Fn(&ObjectRef) -> bool,
+) -> Table {
     let served = records
         .iter()
+        .filter(|record| kept(&record.object))
         .filter_map(|record| Some((record.object.name.clone(), record.serves.policy()?.clone())));
     let policies: BTreeMap<String, Policy> = served.collect();
     let providers = providers(&policies, surroundings);
     let missing = missing(&policies, &providers, surroundings);
+    let callers = callers.iter().filter(|caller| kept(&caller.object));
     Table {
         scope: Scope::Namespace(surroundings.namespace.to_owned()),
         policies,
         providers,
         missing,
+        access_keys: callers
+            .map(|caller| (caller.object.name.clone(), caller.entry.clone()))
+            .collect(),
     }
 }
 

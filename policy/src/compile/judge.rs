@@ -326,6 +326,7 @@ impl Record {
             problems,
             warnings,
             policy: Some(policy),
+            access: None,
         }
     }
 }

@@ -179,27 +179,37 @@ pub(super) fn check_key(
     key: &SecretKeyRef,
     proven: &ProvenProvider,
 ) -> Result<(), (Cause, String)> {
-    let SecretKeyRef { name, key } = key;
     if snapshot.checking.secrets == Follow::OnTrust {
         return Ok(());
     }
+    let name = &key.name;
+    let facts = holding(facts, namespace, key)?;
+    match &facts.allowed_hosts {
+        Some(allowed) if !allows(allowed, proven) => {
+            Err((Cause::HostNotAllowed, host_message(namespace, name, proven)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is known of a Secret, if it is there and holds a value under `key`; if not, why not.
+pub(crate) fn holding<'s>(
+    facts: Option<&'s SecretFacts>,
+    namespace: &str,
+    key: &SecretKeyRef,
+) -> Result<&'s SecretFacts, (Cause, String)> {
+    let SecretKeyRef { name, key } = key;
     let Some(facts) = facts else {
         let message = format!(
             "Secret {namespace}/{name} does not exist, or lacks the label weir.dev/credential: \"true\""
         );
         return Err((Cause::MissingSecret, message));
     };
-    if !facts.keys.contains(key) {
-        return Err((
-            Cause::MissingKey,
-            format!("Secret {namespace}/{name} has no value under the key {key:?}"),
-        ));
-    }
-    match &facts.allowed_hosts {
-        Some(allowed) if !allows(allowed, proven) => {
-            Err((Cause::HostNotAllowed, host_message(namespace, name, proven)))
-        }
-        _ => Ok(()),
+    if facts.keys.contains_key(key) {
+        Ok(facts)
+    } else {
+        let message = format!("Secret {namespace}/{name} has no value under the key {key:?}");
+        Err((Cause::MissingKey, message))
     }
 }
 
