@@ -9,7 +9,10 @@ mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weir_policy::api::{ClusterProviderSpec, FallbackPolicySpec, LoadBalancingPolicySpec, ProviderSpec};
+use weir_policy::api::{
+    AccessKeySpec, ClusterProviderSpec, FallbackPolicySpec, LoadBalancingPolicySpec, ProviderSpec,
+};
+use weir_policy::holders::KeyHolders;
 use weir_policy::object::ObjectRef;
 use weir_policy::snapshot::{Namespace, Snapshot};
 use weir_table::Scope;
@@ -43,6 +46,8 @@ pub enum Change {
     Provider(Delta<Observed<ProviderSpec>, ObjectRef>),
     /// Of ClusterProviders.
     ClusterProvider(Delta<Observed<ClusterProviderSpec>, ObjectRef>),
+    /// Of AccessKeys.
+    AccessKey(Delta<Observed<AccessKeySpec>, ObjectRef>),
     /// Of labelled Secrets.
     Secret(Delta<ObservedSecret, SecretId>),
     /// Of tables' ConfigMaps.
@@ -59,6 +64,7 @@ impl Change {
             Self::Fallback(Delta::Reset(_)) => Some("FallbackPolicy"),
             Self::Provider(Delta::Reset(_)) => Some("Provider"),
             Self::ClusterProvider(Delta::Reset(_)) => Some("ClusterProvider"),
+            Self::AccessKey(Delta::Reset(_)) => Some("AccessKey"),
             Self::Secret(Delta::Reset(_)) => Some("Secret"),
             Self::Table(Delta::Reset(_)) => Some("ConfigMap"),
             Self::Slice(Delta::Reset(_)) => Some("EndpointSlice"),
@@ -87,6 +93,7 @@ pub type Effects = BTreeSet<Effect>;
 #[derive(Debug, Default)]
 pub struct Index {
     snapshot: Snapshot,
+    holders: KeyHolders,
     records: BTreeMap<ObjectRef, Record>,
     secrets: SecretStore,
     tables: BTreeMap<Scope, PublishedTable>,
@@ -113,6 +120,7 @@ impl Index {
             Change::Fallback(delta) => self.apply_objects(delta),
             Change::Provider(delta) => self.apply_objects(delta),
             Change::ClusterProvider(delta) => self.apply_objects(delta),
+            Change::AccessKey(delta) => self.apply_objects(delta),
             Change::Secret(delta) => self.apply_secrets(delta),
             Change::Table(delta) => self.apply_tables(delta),
             Change::Slice(delta) => self.apply_slices(delta),
@@ -122,6 +130,11 @@ impl Index {
     /// What the compiler may look at.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    /// Which namespaces hold which callers' keys.
+    pub fn holders(&self) -> &KeyHolders {
+        &self.holders
     }
 
     /// What a report needs to know of `object`.
@@ -168,6 +181,15 @@ impl Index {
 
     fn every_scope(&self) -> Effects {
         self.scopes().into_iter().map(Effect::Compile).collect()
+    }
+
+    /// The keys that `namespace` holds may be others now: so may the fate of those who hold the same.
+    fn refresh_keys(&mut self, namespace: &str) -> Effects {
+        let touched = self.holders.refresh(&self.snapshot, namespace);
+        touched
+            .into_iter()
+            .map(|namespace| Effect::Compile(Scope::Namespace(namespace)))
+            .collect()
     }
 
     fn namespace(&mut self, namespace: &str) -> &mut Namespace {

@@ -9,9 +9,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::core::DeserializeGuard;
 use kube::core::object::{HasSpec, HasStatus};
-use weir_policy::api::{PolicyStatus, ProviderStatus};
+use weir_policy::api::{AccessKeyStatus, PolicyStatus, ProviderStatus};
 use weir_policy::object::{ObjectKind, ObjectRef};
 use weir_policy::snapshot::{ALLOWED_HOSTS, Object, SecretFacts};
+
+use weir_table::KeyHash;
 
 use crate::secret::SecretBytes;
 
@@ -50,6 +52,8 @@ pub enum Status {
     Policy(PolicyStatus),
     /// Of a provider.
     Provider(ProviderStatus),
+    /// Of an AccessKey.
+    AccessKey(AccessKeyStatus),
 }
 
 impl From<PolicyStatus> for Status {
@@ -61,6 +65,12 @@ impl From<PolicyStatus> for Status {
 impl From<ProviderStatus> for Status {
     fn from(status: ProviderStatus) -> Self {
         Self::Provider(status)
+    }
+}
+
+impl From<AccessKeyStatus> for Status {
+    fn from(status: AccessKeyStatus) -> Self {
+        Self::AccessKey(status)
     }
 }
 
@@ -154,7 +164,10 @@ pub fn secret(secret: Secret) -> ObservedSecret {
         .get(ALLOWED_HOSTS)
         .map(|text| SecretFacts::parse_hosts(text));
     let facts = SecretFacts {
-        keys: values.keys().cloned().collect(),
+        keys: values
+            .iter()
+            .map(|(key, value)| (key.clone(), KeyHash::of_stored(value.expose())))
+            .collect(),
         allowed_hosts,
     };
     ObservedSecret { id, facts, values }
@@ -217,7 +230,7 @@ mod tests {
             data: Some(data),
             ..Secret::default()
         });
-        assert_eq!(seen.facts.keys, ["full".to_owned()].into());
+        assert_eq!(seen.facts.keys.keys().collect::<Vec<_>>(), ["full"]);
         assert_eq!(seen.values.len(), 1);
     }
 

@@ -13,8 +13,8 @@ use kube::runtime::events::{Event, EventType, Recorder};
 use kube::{Api, Client};
 use serde_json::json;
 use weir_policy::api::{
-    ClusterProvider, FallbackPolicy, GROUP, LoadBalancingPolicy, PolicyStatus, Provider, ProviderStatus,
-    VERSION,
+    AccessKey, AccessKeyStatus, ClusterProvider, FallbackPolicy, GROUP, LoadBalancingPolicy, PolicyStatus,
+    Provider, ProviderStatus, VERSION,
 };
 use weir_policy::object::{ObjectKind, ObjectRef};
 use weir_policy::verdict::{
@@ -43,10 +43,15 @@ pub fn status(verdict: &Verdict, rollout: &Rollout, before: Option<&Status>, now
     let conditions = drafts
         .map(|draft| condition(draft, verdict.generation, old, now))
         .collect();
-    match &verdict.policy {
-        Some(outcome) => Status::Policy(policy_status(outcome, verdict.generation, conditions)),
-        None => Status::Provider(ProviderStatus {
-            observed_generation: verdict.generation,
+    let observed_generation = verdict.generation;
+    match (&verdict.policy, verdict.access) {
+        (Some(outcome), _) => Status::Policy(policy_status(outcome, observed_generation, conditions)),
+        (None, Some(_)) => Status::AccessKey(AccessKeyStatus {
+            observed_generation,
+            conditions,
+        }),
+        (None, None) => Status::Provider(ProviderStatus {
+            observed_generation,
             conditions,
         }),
     }
@@ -83,6 +88,7 @@ fn conditions(status: &Status) -> &[Condition] {
     match status {
         Status::Policy(status) => &status.conditions,
         Status::Provider(status) => &status.conditions,
+        Status::AccessKey(status) => &status.conditions,
     }
 }
 
@@ -110,6 +116,10 @@ fn without_times(status: &Status) -> Status {
             ..status.clone()
         }),
         Status::Provider(status) => Status::Provider(ProviderStatus {
+            conditions,
+            ..status.clone()
+        }),
+        Status::AccessKey(status) => Status::AccessKey(AccessKeyStatus {
             conditions,
             ..status.clone()
         }),
@@ -266,6 +276,7 @@ fn resource(kind: ObjectKind) -> ApiResource {
         ObjectKind::FallbackPolicy => ApiResource::erase::<FallbackPolicy>(&()),
         ObjectKind::Provider => ApiResource::erase::<Provider>(&()),
         ObjectKind::ClusterProvider => ApiResource::erase::<ClusterProvider>(&()),
+        ObjectKind::AccessKey => ApiResource::erase::<AccessKey>(&()),
     }
 }
 
@@ -274,6 +285,7 @@ fn body(report: &Report) -> serde_json::Value {
     let status = match &report.status {
         Status::Policy(status) => json!(status),
         Status::Provider(status) => json!(status),
+        Status::AccessKey(status) => json!(status),
     };
     json!({
         "apiVersion": format!("{GROUP}/{VERSION}"),

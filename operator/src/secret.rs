@@ -1,5 +1,6 @@
 //! The bytes of a credential. They are wiped when dropped, and have no way to be shown: not by `Debug`, not by
-//! `Display`, not by serde. Only [`crate::credentials`] takes them out, to write them to the API server.
+//! `Display`, not by serde. Only [`crate::credentials`] takes them out, to write them to the API server,
+//! and [`crate::observe`], to hash them.
 
 use std::fmt;
 
@@ -25,7 +26,7 @@ impl SecretBytes {
         self.0.is_empty()
     }
 
-    /// The bytes, for the one place that writes them.
+    /// The bytes, for the places that write and hash them.
     pub(crate) fn expose(&self) -> &[u8] {
         &self.0
     }

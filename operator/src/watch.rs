@@ -18,7 +18,7 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use weir_policy::api::{ClusterProvider, FallbackPolicy, LoadBalancingPolicy, Provider};
+use weir_policy::api::{AccessKey, ClusterProvider, FallbackPolicy, LoadBalancingPolicy, Provider};
 use weir_policy::object::{ObjectKind, ObjectRef};
 
 use crate::config_map::{self, RemovedTable, TABLE_LABEL};
@@ -35,7 +35,7 @@ const CREDENTIAL_SELECTOR: &str = "weir.dev/credential=true";
 const NOT_FOUND: u16 = 404;
 
 /// How many kinds are watched, each of which delivers a full list before anything is compiled.
-pub const KINDS: usize = 7;
+pub const KINDS: usize = 8;
 
 /// The longest wait before a failed watch is tried again. The client library's half a minute, once for the
 /// failure and once more for the full list that follows an outage, would be a minute of stale tables.
@@ -89,6 +89,7 @@ pub fn watch_all(
         ObjectKind::ClusterProvider,
         Change::ClusterProvider,
     );
+    custom_resources::<AccessKey>(client, &sink, ObjectKind::AccessKey, Change::AccessKey);
     tokio::spawn(sink.of("Secret").follow(
         Api::<Secret>::all(client.clone()),
         all().labels(CREDENTIAL_SELECTOR),

@@ -73,7 +73,9 @@ impl Work {
             credentials,
         } = match scope {
             Scope::Cluster => compile_cluster(index.snapshot()),
-            Scope::Namespace(name) => compile_namespace(index.snapshot(), name, index.last_good(scope)),
+            Scope::Namespace(name) => {
+                compile_namespace(index.snapshot(), index.holders(), name, index.last_good(scope))
+            }
         };
         let verdicts = verdicts
             .into_iter()

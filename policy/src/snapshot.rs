@@ -123,6 +123,12 @@ pub enum Follow {
 }
 
 impl SecretFacts {
+    /// Whether both offer the same keys to the same hosts, whatever stands under them.
+    pub fn offers_the_same(&self, other: &Self) -> bool {
+        let Self { keys, allowed_hosts } = self;
+        keys.keys().eq(other.keys.keys()) && *allowed_hosts == other.allowed_hosts
+    }
+
     /// The hosts in the text of the annotation [`ALLOWED_HOSTS`]: names with commas between, in lower case.
     pub fn parse_hosts(text: &str) -> BTreeSet<String> {
         text.split(',')

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use weir_policy::api::{ClusterProviderSpec, FallbackPolicySpec, LoadBalancingPolicySpec, ProviderSpec};
+use weir_policy::api::{
+    AccessKeySpec, ClusterProviderSpec, FallbackPolicySpec, LoadBalancingPolicySpec, ProviderSpec,
+};
 use weir_policy::object::{ObjectKind, ObjectRef};
 use weir_policy::snapshot::Object;
 use weir_table::Scope;
@@ -52,6 +54,14 @@ impl Kind for ClusterProviderSpec {
 
     fn shelf<'a>(index: &'a mut Index, _: &str) -> &'a mut Shelf<Self> {
         &mut index.snapshot.cluster_providers
+    }
+}
+
+impl Kind for AccessKeySpec {
+    const KIND: ObjectKind = ObjectKind::AccessKey;
+
+    fn shelf<'a>(index: &'a mut Index, namespace: &str) -> &'a mut Shelf<Self> {
+        &mut index.namespace(namespace).access_keys
     }
 }
 
@@ -124,12 +134,17 @@ impl Index {
         self.touched_by(object)
     }
 
-    /// A ClusterProvider may be used by every namespace; everything else stays in its own.
-    fn touched_by(&self, object: &ObjectRef) -> Effects {
-        match &object.namespace {
-            Some(namespace) => [Effect::Compile(Scope::Namespace(namespace.clone()))].into(),
-            None => self.every_scope(),
+    /// A ClusterProvider may be used by every namespace; everything else stays in its own, but for keys that
+    /// several hold.
+    fn touched_by(&mut self, object: &ObjectRef) -> Effects {
+        let Some(namespace) = &object.namespace else {
+            return self.every_scope();
+        };
+        let mut effects = Effects::from([Effect::Compile(Scope::Namespace(namespace.clone()))]);
+        if object.kind == ObjectKind::AccessKey {
+            effects.append(&mut self.refresh_keys(namespace));
         }
+        effects
     }
 
     /// Keeps what is newest: the answer to a write of our own may overtake the watch.

@@ -55,12 +55,18 @@ impl Index {
             self.secrets.0.insert(id.clone(), values);
             effects.insert(Effect::Gather);
         }
-        if self.snapshot.secret(&id.namespace, &id.name) != Some(&facts) {
-            self.namespace(&id.namespace)
-                .secrets
-                .insert(id.name.clone(), facts);
+        let known = self.snapshot.secret(&id.namespace, &id.name);
+        if known == Some(&facts) {
+            return effects;
+        }
+        let is_rotated = known.is_some_and(|known| known.offers_the_same(&facts));
+        self.namespace(&id.namespace)
+            .secrets
+            .insert(id.name.clone(), facts);
+        if !is_rotated {
             effects.append(&mut self.touched_by_secret(&id));
         }
+        effects.append(&mut self.touched_by_value(&id));
         effects
     }
 
@@ -68,14 +74,25 @@ impl Index {
         self.secrets.0.remove(id);
         let facts: Option<SecretFacts> = self.namespace(&id.namespace).secrets.remove(&id.name);
         self.tidy(&id.namespace);
-        match facts {
-            Some(_) => self
-                .touched_by_secret(id)
-                .into_iter()
-                .chain([Effect::Gather])
-                .collect(),
-            None => Effects::new(),
+        if facts.is_none() {
+            return Effects::new();
         }
+        let mut effects = self.touched_by_secret(id);
+        effects.append(&mut self.touched_by_value(id));
+        effects.insert(Effect::Gather);
+        effects
+    }
+
+    /// What stands under a key matters only to the callers who present it, in the Secret's own namespace and in
+    /// those where someone holds the same.
+    fn touched_by_value(&mut self, id: &SecretId) -> Effects {
+        let objects = self.snapshot.namespaces.get(&id.namespace);
+        if objects.is_none_or(|objects| objects.access_keys.is_empty()) {
+            return Effects::new();
+        }
+        let mut effects = self.refresh_keys(&id.namespace);
+        effects.insert(Effect::Compile(Scope::Namespace(id.namespace.clone())));
+        effects
     }
 
     /// A Secret serves its own namespace; one in Weir's serves ClusterProviders, and so may serve them all.

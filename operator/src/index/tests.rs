@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use weir_policy::api::{ClusterProviderSpec, FallbackPolicySpec, LoadBalancingPolicySpec};
+use weir_policy::api::{AccessKeySpec, ClusterProviderSpec, FallbackPolicySpec, LoadBalancingPolicySpec};
 use weir_policy::object::{ObjectKind, ObjectRef};
 use weir_policy::snapshot::{Object, SecretFacts};
-use weir_table::{ModelKind, Node, Policy, Scope, Split, Table};
+use weir_table::{KeyHash, ModelKind, Node, Policy, Scope, Split, Table};
 
 use super::{Change, Delta, Effect, Effects, Index};
 use crate::config_map::{Form, ObservedTable, RemovedTable, Standing};
@@ -253,7 +253,7 @@ fn secret(namespace: &str, name: &str, value: &[u8]) -> ObservedSecret {
         name: name.to_owned(),
     };
     let facts = SecretFacts {
-        keys: ["key".to_owned()].into(),
+        keys: [("key".to_owned(), KeyHash::of_stored(value))].into(),
         allowed_hosts: None,
     };
     ObservedSecret {
@@ -314,6 +314,61 @@ fn a_secret_gone_in_a_relist_takes_its_facts_and_value_along() {
     let effects = index.apply(Change::Secret(Delta::Reset(vec![])));
     assert!(effects.is_superset(&compile("a")));
     assert!(index.snapshot().secret("a", "keys").is_none() && index.secrets().value(&id, "key").is_none());
+}
+
+fn access_key(namespace: &str) -> Observed<AccessKeySpec> {
+    let spec = json!({"keys": [{"secretRef": {"name": "keys", "key": "key"}}]});
+    let value = Object {
+        generation: 1,
+        created: 0,
+        spec: Ok(serde_json::from_value(spec).expect("a well-formed spec")),
+    };
+    let object = ObjectRef {
+        kind: ObjectKind::AccessKey,
+        ..lbp_ref(namespace, "web")
+    };
+    Observed {
+        object,
+        record: record(1),
+        value,
+    }
+}
+
+const ONE: &[u8] = b"11111111111111111111111111111111";
+const TWO: &[u8] = b"22222222222222222222222222222222";
+
+#[test]
+fn a_callers_new_key_touches_its_namespace_and_those_that_hold_the_same() {
+    let mut index = Index::new("weir-system");
+    for namespace in ["a", "b", "c"] {
+        index.apply(Change::AccessKey(Delta::Applied(access_key(namespace))));
+    }
+    let with = |names: &[&str]| -> Effects {
+        let compiled = names.iter().flat_map(|name| compile(name));
+        compiled.chain([Effect::Gather]).collect()
+    };
+    assert_eq!(put(&mut index, secret("a", "keys", ONE)), with(&["a"]));
+    assert_eq!(put(&mut index, secret("b", "keys", ONE)), with(&["a", "b"]));
+    assert_eq!(put(&mut index, secret("c", "keys", TWO)), with(&["c"]));
+    assert_eq!(put(&mut index, secret("b", "keys", TWO)), with(&["a", "b", "c"]));
+    let gone = secret("b", "keys", TWO).id;
+    let effects = index.apply(Change::Secret(Delta::Deleted(gone)));
+    assert_eq!(effects, with(&["b", "c"]));
+}
+
+#[test]
+fn a_caller_that_comes_or_goes_touches_those_that_hold_the_same_key() {
+    let mut index = Index::new("weir-system");
+    for namespace in ["a", "b"] {
+        put(&mut index, secret(namespace, "keys", ONE));
+    }
+    let apply =
+        |index: &mut Index, namespace| index.apply(Change::AccessKey(Delta::Applied(access_key(namespace))));
+    let both: Effects = [compile("a"), compile("b")].into_iter().flatten().collect();
+    assert!(!apply(&mut index, "a").is_superset(&compile("b")));
+    assert!(apply(&mut index, "b").is_superset(&both));
+    let object = access_key("b").object;
+    assert_eq!(index.apply(Change::AccessKey(Delta::Deleted(object))), both);
 }
 
 #[test]

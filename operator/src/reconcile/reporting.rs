@@ -62,13 +62,18 @@ impl Reconciler {
             return None;
         };
         let is_current = !self.patching.contains(object) && self.is_told(object, &rollout, now);
-        let verdict = self.work.verdict(&scope_of(object), object)?;
+        let wall = Timestamp::now();
+        let verdict = self.work.verdict(&scope_of(object), object)?.clone();
+        let verdict = verdict.at(wall.as_second());
+        if let Some(end) = verdict.access.and_then(|access| access.expires_at) {
+            self.look_again_at(object, end, now, wall);
+        }
         let record = self.index.record(object)?;
         if !is_current || verdict.generation != record.generation {
             return None;
         }
         let before = record.status.as_ref();
-        let status = status(verdict, &rollout, before, &Time(Timestamp::now()));
+        let status = status(&verdict, &rollout, before, &Time(wall));
         if before.is_some_and(|before| says_the_same(before, &status)) {
             return None;
         }
@@ -79,6 +84,16 @@ impl Reconciler {
             status,
             transitions,
         })
+    }
+
+    /// An AccessKey's status changes when its last key expires, `end` seconds after 1970, and nothing else may
+    /// happen to it until then.
+    fn look_again_at(&mut self, object: &ObjectRef, end: i64, now: Instant, wall: Timestamp) {
+        let rest = u64::try_from(end - wall.as_second()).unwrap_or_default();
+        let at = now.checked_add(Duration::from_secs(rest));
+        if let Some(at) = at.filter(|_| rest > 0) {
+            self.report_due.mark_at(object.clone(), at);
+        }
     }
 
     /// How far the routers are with an object; `None` as long as they have not been asked.

@@ -76,6 +76,7 @@ impl Bench {
             .await;
         self.tell(Change::Provider(Delta::Reset(vec![]))).await;
         self.tell(Change::ClusterProvider(Delta::Reset(vec![]))).await;
+        self.tell(Change::AccessKey(Delta::Reset(vec![]))).await;
         self.tell(Change::Secret(Delta::Reset(vec![]))).await;
         self.tell(Change::Table(Delta::Reset(vec![]))).await;
         self.tell(Change::Slice(Delta::Reset(vec![]))).await;

@@ -37,6 +37,7 @@ fn verdict(generation: i64) -> Verdict {
         problems: vec![],
         warnings: vec![],
         policy: Some(outcome),
+        access: None,
     }
 }
 
