@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Parser;
 use http::HeaderValue;
 
+use crate::access::Admission;
 use crate::config::{AdminToken, Config, MAX_BODY_BYTES, MAX_HELD_BYTES, MAX_IN_FLIGHT};
 use crate::log::LogFormat;
 
@@ -18,7 +19,9 @@ use crate::log::LogFormat;
 /// reads nothing else of the cluster and writes nothing. While the API server is away it serves what it
 /// has.
 ///
-/// Try it: `curl http://ADDR/v1/chat/completions -d '{"model":"policy/NAME","messages":[…]}'`. What is being
+/// Callers need a key, which an AccessKey names, unless --allow-unauthenticated is given.
+///
+/// Try it: `curl http://ADDR/v1/chat/completions -H "authorization: Bearer $KEY" -d '{"model":"policy/NAME","messages":[…]}'`. What is being
 /// served is at `http://ADMIN-ADDR/api/tables`.
 #[derive(Debug, Parser)]
 #[command(name = "weir-router", version, max_term_width = 100)]
@@ -45,7 +48,13 @@ pub struct Args {
     /// A file with the token that / and /api of the admin port then want.
     #[arg(long, env = "WEIR_ADMIN_TOKEN_FILE", value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,
-    /// The namespace in which `policy/<name>` is looked up; `policy/<namespace>/<name>` reaches any.
+    /// Let callers in without a key: whoever reaches the router may then name every policy and model, of every
+    /// namespace, and spends what the providers' keys pay for. A key that is sent must still be a valid one,
+    /// unless the cluster has no AccessKey at all. Without this flag every caller needs the key of an AccessKey.
+    #[arg(long, env = "WEIR_ALLOW_UNAUTHENTICATED")]
+    pub allow_unauthenticated: bool,
+    /// The namespace in which `policy/<name>` is looked up for callers without a key;
+    /// `policy/<namespace>/<name>` reaches any.
     #[arg(long, env = "WEIR_DEFAULT_NAMESPACE", default_value = "default")]
     pub default_namespace: String,
     /// The largest request body that is read, in bytes; a larger one is answered 413.
@@ -80,6 +89,7 @@ impl Args {
             listen: self.listen,
             admin_listen: self.admin_listen,
             admin_token: self.admin_token_file.as_deref().map(read_token).transpose()?,
+            admission: self.admission(),
             default_namespace: self.default_namespace.clone(),
             max_body_bytes: self.max_body_bytes,
             max_in_flight: self.max_in_flight,
@@ -88,6 +98,14 @@ impl Args {
             drain_delay: self.drain_delay,
             drain_timeout: self.drain_timeout,
         })
+    }
+
+    fn admission(&self) -> Admission {
+        if self.allow_unauthenticated {
+            Admission::KeysOrNone
+        } else {
+            Admission::Keys
+        }
     }
 }
 
@@ -111,13 +129,24 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 mod tests {
     use std::time::Duration;
 
-    use clap::CommandFactory;
+    use clap::{CommandFactory as _, Parser as _};
 
     use super::{Args, duration};
+    use crate::access::Admission;
 
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn callers_need_keys_unless_the_flag_says_otherwise() {
+        let admission = |arguments: &[&str]| {
+            let args = Args::parse_from([&["weir-router"], arguments].concat());
+            args.config().unwrap().admission
+        };
+        assert_eq!(admission(&[]), Admission::Keys);
+        assert_eq!(admission(&["--allow-unauthenticated"]), Admission::KeysOrNone);
     }
 
     #[test]

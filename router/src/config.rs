@@ -7,6 +7,8 @@ use std::time::Duration;
 use http::HeaderValue;
 use subtle::ConstantTimeEq as _;
 
+use crate::access::Admission;
+
 /// The largest body that is read where nobody says: room for a few images in a prompt.
 pub const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 
@@ -25,7 +27,9 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// What `/` and `/api` of the admin port want, if anything.
     pub admin_token: Option<AdminToken>,
-    /// The namespace in which `policy/<name>` is looked up.
+    /// Who must have a key.
+    pub admission: Admission,
+    /// The namespace in which `policy/<name>` is looked up for callers without a key.
     pub default_namespace: String,
     /// The largest body that is read, in bytes.
     pub max_body_bytes: usize,
@@ -48,6 +52,7 @@ impl Config {
             listen,
             admin_listen,
             admin_token: None,
+            admission: Admission::KeysIfAny,
             default_namespace: "default".to_owned(),
             max_body_bytes: MAX_BODY_BYTES,
             max_in_flight: MAX_IN_FLIGHT,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::interval;
 
+use crate::access::Rules;
 use crate::config::Config;
 use crate::forward::Pools;
 use crate::observe::Metrics;
@@ -47,7 +48,10 @@ impl Engine {
             metrics,
             surroundings,
             drain: Drain::default(),
-            default_namespace: config.default_namespace.clone(),
+            rules: Rules {
+                admission: config.admission,
+                default_namespace: config.default_namespace.clone(),
+            },
             max_body_bytes: config.max_body_bytes,
             max_in_flight: config.max_in_flight,
             room: Room::new(config.max_held_bytes),

@@ -192,6 +192,7 @@ fn anthropic_kind(class: FailureClass) -> &'static str {
 /// The `code` that `OpenAI`'s SDKs know for such an error.
 fn code(class: FailureClass) -> Option<&'static str> {
     match class {
+        FailureClass::Unauthenticated => Some("invalid_api_key"),
         FailureClass::PolicyNotFound | FailureClass::Forbidden => Some("model_not_found"),
         FailureClass::ContextLengthExceeded => Some("context_length_exceeded"),
         FailureClass::ContentFiltered => Some("content_filter"),

@@ -1,9 +1,10 @@
 //! The router: every byte of Weir's traffic. Data flows one way: [`source`] reports tables, `state` proves
-//! them and swaps them in, `route` and `walk` choose a target, `forward` asks it, `observe` watches.
+//! them and swaps them in, `access` tells who calls, `route` and `walk` choose a target, `forward` asks it, `observe` watches.
 //!
 //! A process runs it as [`Router::bind`] and [`Router::run`], fed by one of the sources. What has sockets
 //! of its own, or none, runs the [`Engine`] alone.
 
+mod access;
 mod admin;
 pub mod args;
 mod body;
@@ -29,6 +30,7 @@ mod state;
 pub mod surroundings;
 mod walk;
 
+pub use access::Admission;
 pub use config::{AdminToken, Config};
 pub use engine::Engine;
 pub use router::{Router, RunError};

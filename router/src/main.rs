@@ -15,6 +15,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let updates = source::kubernetes::source(&args.namespace).await?;
     let router = Router::bind(args.config()?).await?;
     tracing::info!(listen = %router.listen_addr(), admin = %router.admin_addr(), "listening");
+    if args.allow_unauthenticated {
+        tracing::warn!(
+            "--allow-unauthenticated: callers need no key; whoever reaches this address spends what the providers' keys pay for"
+        );
+    }
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let shutdown = async move {
         tokio::select! {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 use weir_table::{FailureClass, ModelKind};
 
+use crate::access::Caller;
 use crate::error::Failure;
 use crate::operation::Operation;
 use crate::state::{Leaf, Served, Snapshot, Tree};
@@ -21,13 +22,6 @@ pub(crate) enum Route {
     Policy(Arc<Tree>),
     /// One model, and the digest of the table that it was found in.
     Direct(Arc<Leaf>, HeaderValue),
-}
-
-/// Who asks, as far as names go.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Caller<'a> {
-    /// The namespace in which `policy/<name>` is looked up.
-    pub(crate) namespace: &'a str,
 }
 
 /// What `model` names for `caller`.
@@ -47,19 +41,22 @@ pub(crate) fn find(
     }
 }
 
-/// The policy behind `policy/<name>` or `policy/<namespace>/<name>`, whatever the case of both.
+/// The policy behind `policy/<name>` or `policy/<namespace>/<name>`, whatever the case of both. What the caller
+/// may not name is not there for it.
 fn policy(snapshot: &Snapshot, caller: Caller<'_>, name: &str) -> Result<Arc<Tree>, Failure> {
     let lower = lower(name);
     let (namespace, name) = lower.split_once('/').unwrap_or((caller.namespace, &lower));
     match snapshot.namespaces.get(namespace) {
-        Some(Some(served)) => served
-            .policies
-            .get(name)
-            .cloned()
-            .ok_or_else(|| unknown_policy(namespace, name)),
-        Some(None) => Err(unserved(namespace)),
+        Some(Some(served)) => {
+            let tree = served
+                .policies
+                .get(name)
+                .filter(|tree| caller.may_name_policy(namespace, name, |home| tree.expose_to.contains(home)));
+            tree.cloned().ok_or_else(|| unknown_policy(namespace, name))
+        }
+        Some(None) if caller.knows(namespace) => Err(unserved(namespace)),
         None if !snapshot.listed => Err(not_ready()),
-        None => Err(unknown_policy(namespace, name)),
+        Some(None) | None => Err(unknown_policy(namespace, name)),
     }
 }
 
@@ -95,7 +92,8 @@ fn direct(
         let direct = served.providers.get(provider)?;
         direct.allows(caller.namespace).then_some((direct, served))
     });
-    let (direct, served) = found.ok_or_else(|| unknown_provider(provider, rest))?;
+    let found = found.filter(|_| caller.may_name_model(provider, rest));
+    let (direct, served) = found.ok_or_else(|| unknown_direct(provider, rest))?;
     let kind = direct.kind(rest);
     if !operation.takes(kind) {
         return Err(wrong_kind(&format!("{provider}/{rest}"), kind));
@@ -117,10 +115,10 @@ fn unknown_policy(namespace: &str, name: &str) -> Failure {
     ))
 }
 
-fn unknown_provider(provider: &str, rest: &str) -> Failure {
+fn unknown_direct(provider: &str, rest: &str) -> Failure {
     not_found(format!(
-        "there is no provider `{provider}` for `{provider}/{rest}`; GET /v1/models lists what there is, and a \
-         policy is named `policy/<name>`"
+        "there is no model `{provider}/{rest}` here; GET /v1/models lists what there is, and a policy is named \
+         `policy/<name>`"
     ))
 }
 

@@ -21,8 +21,12 @@ pub(crate) use room::Room;
 
 use std::sync::Arc;
 
+use http::HeaderMap;
+
+use crate::access::{self, Caller, Rules};
+use crate::error::Failure;
 use crate::observe::Metrics;
-use crate::state::Tables;
+use crate::state::{Snapshot, Tables};
 use crate::surroundings::Surroundings;
 
 /// What every request is served with.
@@ -36,8 +40,8 @@ pub(crate) struct Hub {
     pub(crate) surroundings: Surroundings,
     /// Whether the router is about to end.
     pub(crate) drain: Drain,
-    /// The namespace of callers without a key.
-    pub(crate) default_namespace: String,
+    /// How callers are let in.
+    pub(crate) rules: Rules,
     /// The largest body that is read.
     pub(crate) max_body_bytes: usize,
     /// The most requests at once.
@@ -46,4 +50,11 @@ pub(crate) struct Hub {
     pub(crate) room: Room,
     /// The origins whose pages may ask.
     pub(crate) origins: Origins,
+}
+
+impl Hub {
+    /// The caller whom `headers` speak for.
+    fn admit<'a>(&'a self, snapshot: &'a Snapshot, headers: &HeaderMap) -> Result<Caller<'a>, Failure> {
+        access::admit(snapshot, &self.rules, headers, self.surroundings.unix_time())
+    }
 }

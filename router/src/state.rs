@@ -3,6 +3,7 @@
 //! Neither opens a socket or reads a file.
 
 mod assemble;
+mod callers;
 mod credentials;
 mod direct;
 mod endpoint;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub(crate) use assemble::Assembler;
+pub(crate) use callers::{Callers, Holder};
 pub(crate) use endpoint::{Endpoint, OpenAiSites, Proof, Sites};
 pub(crate) use registries::Registries;
 pub(crate) use snapshot::{Report, Served, Snapshot, TableState};
@@ -29,6 +31,11 @@ impl Tables {
     /// The snapshot in force; to be asked once per request.
     pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Snapshot>> {
         self.0.load()
+    }
+
+    /// The same, for a request that waits while it holds it.
+    pub(crate) fn load_full(&self) -> Arc<Snapshot> {
+        self.0.load_full()
     }
 
     /// Puts the next snapshot in force. Requests under way keep what they hold.

@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -27,6 +28,11 @@ pub trait World: fmt::Debug + Send + Sync {
 
     /// The number in a request's id. It is also the key of requests that bring none.
     fn request_id(&self) -> u128;
+
+    /// The time in seconds since 1970, by which callers' keys expire.
+    fn unix_time(&self) -> i64 {
+        system_time()
+    }
 }
 
 /// The system, or a world that was handed in. A choice rather than always a trait object, so that the
@@ -56,4 +62,18 @@ impl Surroundings {
             Self::Given(world) => world.request_id(),
         }
     }
+
+    /// The time in seconds since 1970.
+    pub(crate) fn unix_time(&self) -> i64 {
+        match self {
+            Self::System => system_time(),
+            Self::Given(world) => world.unix_time(),
+        }
+    }
+}
+
+/// The system's time in seconds since 1970. A clock that stands before 1970 expires nothing.
+fn system_time() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -10,6 +10,7 @@ use weir_dialect::form::Usage;
 use weir_table::FailureClass;
 
 use super::metrics::{Metrics, TargetLabels};
+use crate::access::Caller;
 use crate::error::Failure;
 use crate::log::ACCESS;
 use crate::state::Leaf;
@@ -22,6 +23,7 @@ pub(crate) struct Record {
     begun: Instant,
     id: HeaderValue,
     operation: &'static str,
+    caller: Option<Arc<str>>,
     key_source: Cow<'static, str>,
     leaf: Option<Arc<Leaf>>,
     attempts: u32,
@@ -41,6 +43,7 @@ impl Record {
             begun: Instant::now(),
             id,
             operation,
+            caller: None,
             key_source: Cow::Borrowed("none"),
             leaf: None,
             attempts: 0,
@@ -59,6 +62,11 @@ impl Record {
     /// When the request came.
     pub(crate) fn begun(&self) -> Instant {
         self.begun
+    }
+
+    /// Who calls.
+    pub(crate) fn called_by(&mut self, caller: Caller<'_>) {
+        self.caller = caller.holder.map(|holder| holder.label.clone());
     }
 
     /// Where the key of the hash came from, such as `requesty.trace_id`.
@@ -157,6 +165,7 @@ impl Record {
             target: ACCESS,
             id = self.id.to_str().unwrap_or_default(),
             operation = self.operation,
+            caller = self.caller.as_deref().unwrap_or_default(),
             policy,
             model = target,
             key_source = &*self.key_source,

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use weir_table::check::check;
 use weir_table::{
-    BaseUrl, Connections, Credential, Dialect, DirectModel, Model, ModelKind, Node, Owner, Policy, Prices,
-    Provider, ProviderEntry, Scope, Split, SplitTarget, Table, Timeouts,
+    Allowed, BaseUrl, Connections, Credential, Dialect, DirectModel, Model, ModelKind, Names, Node, Owner,
+    Policy, Prices, Provider, ProviderEntry, Scope, Split, SplitTarget, Table, Timeouts,
 };
 
-use super::{Caller, Route, find};
+use super::{Route, find};
+use crate::access::Caller;
 use crate::operation::Operation;
-use crate::state::{Reach, Registries, Served, Snapshot, prepared_for_tests};
+use crate::state::{Callers, Holder, Reach, Registries, Served, Snapshot, prepared_for_tests};
 
 fn provider(owner: Owner, url: &str) -> Provider {
     Provider {
@@ -32,6 +33,14 @@ fn provider(owner: Owner, url: &str) -> Provider {
 }
 
 fn served(scope: Scope, providers: Vec<(&str, Provider)>, policies: &[&str]) -> Arc<Served> {
+    prepared(table(scope, providers, policies))
+}
+
+fn prepared(table: Table) -> Arc<Served> {
+    Arc::new(prepared_for_tests(check(table).unwrap(), &Registries::default()))
+}
+
+fn table(scope: Scope, providers: Vec<(&str, Provider)>, policies: &[&str]) -> Table {
     let mut table = Table::empty(scope);
     for (name, provider) in providers {
         table
@@ -63,10 +72,20 @@ fn served(scope: Scope, providers: Vec<(&str, Provider)>, policies: &[&str]) -> 
         };
         table.policies.insert((*name).to_owned(), policy);
     }
-    Arc::new(prepared_for_tests(check(table).unwrap(), &Registries::default()))
+    table
 }
 
-/// Two namespaces, one of which has no good table, and a cluster.
+/// A namespace whose policy `open` is exposed to `home`, and whose policy `shut` is not.
+fn other() -> Arc<Served> {
+    let scope = Scope::Namespace("other".to_owned());
+    let own = provider(Owner::Namespace, "http://other.example");
+    let mut table = table(scope, vec![("own", own)], &["open", "shut"]);
+    let open = table.policies.get_mut("open").unwrap();
+    open.expose_to = BTreeSet::from(["home".to_owned()]);
+    prepared(table)
+}
+
+/// Three namespaces, one of which has no good table, and a cluster.
 fn snapshot() -> Snapshot {
     let mut shared = provider(Owner::Cluster, "http://shared.example");
     shared.models = BTreeMap::from([
@@ -113,7 +132,13 @@ fn snapshot() -> Snapshot {
     ];
     Snapshot {
         cluster: Some(served(Scope::Cluster, cluster, &[])),
-        namespaces: [("home".to_owned(), Some(home)), ("broken".to_owned(), None)].into(),
+        namespaces: [
+            ("home".to_owned(), Some(home)),
+            ("broken".to_owned(), None),
+            ("other".to_owned(), Some(other())),
+        ]
+        .into(),
+        callers: Callers::default(),
         reports: Vec::new(),
         listed: true,
     }
@@ -122,7 +147,19 @@ fn snapshot() -> Snapshot {
 /// What `model` finds for a caller of namespace `home`: a policy's name, a direct call's host and upstream
 /// name, or a class.
 fn found(model: &str, operation: Operation) -> String {
-    match find(&snapshot(), Caller { namespace: "home" }, operation, model) {
+    found_by(None, model, operation)
+}
+
+const fn caller(holder: Option<&Holder>) -> Caller<'_> {
+    Caller {
+        namespace: "home",
+        holder,
+    }
+}
+
+/// The same for whom `holder` is.
+fn found_by(holder: Option<&Holder>, model: &str, operation: Operation) -> String {
+    match find(&snapshot(), caller(holder), operation, model) {
         Ok(Route::Policy(tree)) => tree.name.to_str().unwrap().to_owned(),
         Ok(Route::Direct(leaf, _)) => match &leaf.reach {
             Reach::Live(endpoint) => {
@@ -217,12 +254,92 @@ fn a_kind_is_served_at_its_own_endpoint() {
 fn nothing_is_said_not_to_exist_before_the_tables_are_there() {
     let empty = Snapshot::default();
     for model in ["policy/x", "p/m"] {
-        let found = find(
-            &empty,
-            Caller { namespace: "home" },
-            Operation::ChatCompletions,
-            model,
-        );
+        let found = find(&empty, caller(None), Operation::ChatCompletions, model);
         assert_eq!(found.unwrap_err().class.as_str(), "PolicyUnavailable", "{model}");
+    }
+}
+
+fn holder(policies: Allowed, models: Allowed) -> Holder {
+    Holder {
+        namespace: "home".to_owned(),
+        label: Arc::from("home/web"),
+        policies,
+        models,
+    }
+}
+
+fn only(first: &str, second: &str) -> Allowed {
+    let names = Names::Only([second.to_owned()].into());
+    Allowed::Within([(first.to_owned(), names)].into())
+}
+
+#[test]
+fn a_holder_finds_its_own_policies_and_those_that_others_expose_to_it() {
+    let all = holder(Allowed::All, Allowed::All);
+    let chat = |model| found_by(Some(&all), model, Operation::ChatCompletions);
+    assert_eq!(chat("policy/talk"), "talk");
+    assert_eq!(chat("policy/Home/Talk"), "talk");
+    assert_eq!(chat("policy/other/open"), "open");
+    assert_eq!(chat("policy/other/shut"), "PolicyNotFound");
+    assert_eq!(
+        chat("policy/open"),
+        "PolicyNotFound",
+        "a bare name is of its own namespace"
+    );
+    assert_eq!(
+        found("policy/other/shut", Operation::ChatCompletions),
+        "shut",
+        "whoever has no key may name any"
+    );
+}
+
+#[test]
+fn a_holder_finds_nothing_beyond_its_lists() {
+    let little = holder(only("other", "open"), only("shared", "slow"));
+    let found = |model| found_by(Some(&little), model, Operation::ChatCompletions);
+    assert_eq!(found("policy/other/open"), "open");
+    assert_eq!(found("shared/slow"), "shared.example slow-1");
+    for model in [
+        "policy/talk",
+        "policy/other/shut",
+        "shared/other",
+        "both/m",
+        "own/m",
+    ] {
+        assert_eq!(found(model), "PolicyNotFound", "{model}");
+    }
+    assert_eq!(
+        found("policy/broken/talk"),
+        "PolicyNotFound",
+        "that there is such a namespace is not said either"
+    );
+}
+
+/// The whole answer to `model`, with `name` in it written as X.
+fn refusal(holder: &Holder, model: &str, name: &str, operation: Operation) -> String {
+    let failure = find(&snapshot(), caller(Some(holder)), operation, model).unwrap_err();
+    format!("{failure:?}").replace(name, "X")
+}
+
+#[test]
+fn what_may_not_be_named_is_answered_as_what_does_not_exist() {
+    let none = holder(Allowed::default(), Allowed::default());
+    let all = holder(Allowed::All, Allowed::All);
+    for operation in [Operation::ChatCompletions, Operation::Embeddings] {
+        let unknown = refusal(&none, "policy/nowhere", "nowhere", operation);
+        assert_eq!(refusal(&none, "policy/talk", "talk", operation), unknown);
+        let unknown = refusal(&all, "policy/other/nowhere", "nowhere", operation);
+        assert_eq!(refusal(&all, "policy/other/shut", "shut", operation), unknown);
+        let unknown = refusal(&all, "policy/nowhere/talk", "nowhere", operation);
+        assert_eq!(refusal(&all, "policy/broken/talk", "broken", operation), unknown);
+        let unknown = refusal(&none, "nobody/m", "nobody", operation);
+        for provider in ["shared", "narrow", "both", "regional"] {
+            assert_eq!(
+                refusal(&none, &format!("{provider}/m"), provider, operation),
+                unknown
+            );
+        }
+        let unknown = refusal(&none, "nobody/vec", "nobody", operation);
+        assert_eq!(refusal(&none, "shared/vec", "shared", operation), unknown);
     }
 }

@@ -22,7 +22,7 @@ use crate::forward::{Accepted, Order, Outgoing, attempt};
 use crate::key::Keys;
 use crate::observe::Record;
 use crate::operation::Operation;
-use crate::route::{Caller, Route, find};
+use crate::route::{Route, find};
 use crate::state::Leaf;
 use crate::walk::{Moment, Step, Terms, Try, Walk};
 
@@ -38,7 +38,7 @@ pub(super) async fn answer(hub: &Arc<Hub>, request: Request<Incoming>) -> Respon
     let id = request_id(hub.surroundings.request_id());
     let mut response = match asked {
         Some((operation, path)) => routed(hub, operation, path, &head, &mut body, &id).await,
-        None => models::answer(hub, &head.method, path.as_deref(), id),
+        None => models::answer(hub, &head, path.as_deref(), id),
     };
     discard(&head.headers, body);
     if hub.drain.is_announced() {
@@ -61,15 +61,15 @@ async fn routed(
     body: &mut Incoming,
     id: &HeaderValue,
 ) -> Response<Outgoing> {
-    let record = Record::begin(&hub.metrics, id.clone(), operation.path());
+    let mut record = Record::begin(&hub.metrics, id.clone(), operation.path());
     let found = async {
         not_too_many(hub, &record)?;
+        let snapshot = hub.tables.load_full();
+        let caller = hub.admit(&snapshot, &head.headers)?;
+        record.called_by(caller);
         let (bytes, place) = request::read(&head.headers, body, hub.max_body_bytes, &hub.room).await?;
         let prompt = understand(bytes, operation, &head.headers)?;
-        let caller = Caller {
-            namespace: &hub.default_namespace,
-        };
-        let route = find(&hub.tables.load(), caller, operation, &prompt.model()?)?;
+        let route = find(&snapshot, caller, operation, &prompt.model()?)?;
         Ok((prompt, place, route))
     };
     match found.await {

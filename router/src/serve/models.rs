@@ -4,12 +4,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 use serde::Serialize;
 use weir_table::FailureClass;
 
 use super::Hub;
 use super::respond::{self, Again, Trail};
+use crate::access::Caller;
 use crate::error::{Failure, Voice};
 use crate::forward::Outgoing;
 use crate::state::Snapshot;
@@ -60,15 +62,11 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 /// Answers what is not an operation.
-pub(super) fn answer(hub: &Hub, method: &Method, path: Option<&str>, id: HeaderValue) -> Response<Outgoing> {
-    let answered = match (method, path) {
-        (&Method::GET, Some("/v1/models")) => Ok(list(&hub.tables.load(), &hub.default_namespace)),
-        (&Method::GET, Some(path)) => match path.strip_prefix("/v1/models/") {
-            Some(name) => one(&hub.tables.load(), &hub.default_namespace, name),
-            None => Err(no_such_path(method)),
-        },
-        _ => Err(no_such_path(method)),
-    };
+pub(super) fn answer(hub: &Hub, head: &Parts, path: Option<&str>, id: HeaderValue) -> Response<Outgoing> {
+    let snapshot = hub.tables.load();
+    let answered = hub
+        .admit(&snapshot, &head.headers)
+        .and_then(|caller| at(&snapshot, caller, &head.method, path));
     let mut response = match answered {
         Ok(document) => respond::json(StatusCode::OK, document),
         Err(failure) => respond::error(&failure, Voice::OpenAi, Again::AsUsual),
@@ -77,15 +75,31 @@ pub(super) fn answer(hub: &Hub, method: &Method, path: Option<&str>, id: HeaderV
     response
 }
 
-fn list(snapshot: &Snapshot, namespace: &str) -> Bytes {
+fn at(
+    snapshot: &Snapshot,
+    caller: Caller<'_>,
+    method: &Method,
+    path: Option<&str>,
+) -> Result<Bytes, Failure> {
+    match (method, path) {
+        (&Method::GET, Some("/v1/models")) => Ok(list(snapshot, caller)),
+        (&Method::GET, Some(path)) => match path.strip_prefix("/v1/models/") {
+            Some(name) => one(snapshot, caller, name),
+            None => Err(no_such_path(method)),
+        },
+        _ => Err(no_such_path(method)),
+    }
+}
+
+fn list(snapshot: &Snapshot, caller: Caller<'_>) -> Bytes {
     document(&List {
         object: "list",
-        data: models(snapshot, namespace).into_values().collect(),
+        data: models(snapshot, caller).into_values().collect(),
     })
 }
 
-fn one(snapshot: &Snapshot, namespace: &str, name: &str) -> Result<Bytes, Failure> {
-    let known = models(snapshot, namespace);
+fn one(snapshot: &Snapshot, caller: Caller<'_>, name: &str) -> Result<Bytes, Failure> {
+    let known = models(snapshot, caller);
     known
         .get(name)
         .or_else(|| known.get(&name.to_ascii_lowercase()))
@@ -99,46 +113,59 @@ fn one(snapshot: &Snapshot, namespace: &str, name: &str) -> Result<Bytes, Failur
         })
 }
 
-/// Everything that a caller without a key may name, by its name.
-fn models(snapshot: &Snapshot, home: &str) -> BTreeMap<String, Model> {
+/// Everything that `caller` may name, by its name.
+fn models(snapshot: &Snapshot, caller: Caller<'_>) -> BTreeMap<String, Model> {
+    let names = policies(snapshot, caller)
+        .map(|id| (id, "weir".to_owned()))
+        .chain(direct(snapshot, caller));
     let mut models = BTreeMap::new();
-    let mut add = |id: String, owner: &str| {
-        let model = Model {
-            id: id.clone(),
+    for (id, owned_by) in names {
+        models.entry(id.clone()).or_insert(Model {
+            id,
             object: "model",
             created: 0,
-            owned_by: owner.to_owned(),
-        };
-        models.entry(id).or_insert(model);
-    };
+            owned_by,
+        });
+    }
+    models
+}
+
+fn policies<'a>(snapshot: &'a Snapshot, caller: Caller<'a>) -> impl Iterator<Item = String> + 'a {
     let served = snapshot
         .namespaces
         .iter()
-        .filter_map(|(name, served)| served.as_ref().map(|it| (name, it)));
-    for (namespace, served) in served {
-        for policy in served.policies.keys() {
-            let id = if namespace == home {
-                format!("policy/{policy}")
-            } else {
-                format!("policy/{namespace}/{policy}")
-            };
-            add(id, "weir");
+        .filter_map(|(name, served)| Some((name, served.as_ref()?)));
+    let all = served.flat_map(|(namespace, served)| {
+        let policies = served.policies.iter();
+        policies.map(move |(name, tree)| (namespace, name, tree))
+    });
+    let named = all.filter(move |(namespace, name, tree)| {
+        caller.may_name_policy(namespace, name, |home| tree.expose_to.contains(home))
+    });
+    named.map(move |(namespace, name, _)| {
+        if namespace == caller.namespace {
+            format!("policy/{name}")
+        } else {
+            format!("policy/{namespace}/{name}")
         }
-    }
-    let own = snapshot.namespaces.get(home).and_then(Option::as_ref);
-    for direct in own
+    })
+}
+
+/// The models that need no policy, and their providers.
+fn direct<'a>(snapshot: &'a Snapshot, caller: Caller<'a>) -> impl Iterator<Item = (String, String)> + 'a {
+    let own = snapshot.namespaces.get(caller.namespace).and_then(Option::as_ref);
+    let providers = own
         .into_iter()
         .chain(&snapshot.cluster)
-        .flat_map(|served| served.providers.values())
-    {
-        if direct.allows(home) {
-            direct
-                .models
-                .keys()
-                .for_each(|model| add(format!("{}/{model}", direct.name), &direct.name));
-        }
-    }
-    models
+        .flat_map(|served| served.providers.values());
+    let allowed = providers.filter(move |direct| direct.allows(caller.namespace));
+    allowed.flat_map(move |direct| {
+        let models = direct
+            .models
+            .keys()
+            .filter(move |model| caller.may_name_model(&direct.name, model));
+        models.map(|model| (format!("{}/{model}", direct.name), direct.name.clone()))
+    })
 }
 
 fn document(value: &impl Serialize) -> Bytes {

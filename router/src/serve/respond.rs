@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
+use weir_table::FailureClass;
 
 use crate::error::{Failure, Voice};
 use crate::forward::{Accepted, Outgoing};
@@ -61,6 +62,9 @@ pub(super) fn error(failure: &Failure, voice: Voice, again: Again) -> Response<O
     let headers = response.headers_mut();
     if again == Again::No {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+    }
+    if failure.class == FailureClass::Unauthenticated {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     if let Some(wait) = failure.retry_after {
         headers.insert(

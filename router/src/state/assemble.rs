@@ -10,11 +10,11 @@ use weir_table::check::check;
 use weir_table::codec::{self, Stored};
 use weir_table::{Checked, CredentialId, Digest, Scope};
 
-use super::Tables;
 use super::credentials::Credentials;
 use super::prepare::prepare;
 use super::registries::Registries;
 use super::snapshot::{Report, Served, Snapshot, TableState};
+use super::{Callers, Tables};
 use crate::observe::Metrics;
 use crate::secret::Secret;
 use crate::source::{Update, Updates};
@@ -59,8 +59,7 @@ impl Good {
     }
 
     fn is_empty(&self) -> bool {
-        let table = self.table.table();
-        table.policies.is_empty() && table.providers.is_empty()
+        self.table.table().is_empty()
     }
 }
 
@@ -107,7 +106,11 @@ impl Assembler {
 
     /// Puts what is known now in force.
     pub(crate) fn publish(&self) {
+        // Callers come from the newest good tables, also from those that still wait for credentials: a key that
+        // was withdrawn must not wait for somebody's provider.
+        let newest = self.scopes.values().filter_map(|entry| entry.newest.as_ref());
         let mut next = Snapshot {
+            callers: Callers::of(newest.map(|good| good.table.table())),
             listed: self.listed,
             ..Snapshot::default()
         };

@@ -32,6 +32,7 @@ pub(crate) fn prepare(
         policies,
         providers,
         missing,
+        access_keys: _,
     } = table.into_inner();
     let namespace: Arc<str> = match &scope {
         Scope::Cluster => Arc::from(""),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 use weir_table::{Digest, Scope};
 
+use super::callers::Callers;
 use super::direct::Direct;
 use super::target::Tree;
 
@@ -17,6 +18,8 @@ pub(crate) struct Snapshot {
     pub(crate) cluster: Option<Arc<Served>>,
     /// Every namespace that has a table; `None` where no good one was ever seen.
     pub(crate) namespaces: BTreeMap<String, Option<Arc<Served>>>,
+    /// Who can call.
+    pub(crate) callers: Callers,
     /// What became of each table.
     pub(crate) reports: Vec<Report>,
     /// Whether the source has reported everything that was there at the start.

@@ -22,10 +22,6 @@ pub(crate) struct Tree {
     /// What it is for.
     pub(crate) kind: ModelKind,
     /// Other namespaces whose callers may name it.
-    #[expect(
-        dead_code,
-        reason = "callers have no namespace of their own before there are access keys"
-    )]
     pub(crate) expose_to: BTreeSet<String>,
     /// The digest of this policy alone.
     pub(crate) digest: Digest,

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use weir_table::codec::{Stored, encode};
 use weir_table::{
-    BaseUrl, Connections, Credential, CredentialId, Dialect, Model, ModelKind, Node, Owner, Policy, Prices,
-    Provider, ProviderEntry, Scope, Split, SplitTarget, Table, Timeouts,
+    AccessKey, Allowed, BaseUrl, Connections, Credential, CredentialId, Dialect, KeyHash, Model, ModelKind,
+    Node, Owner, Policy, Prices, Provider, ProviderEntry, Scope, Split, SplitTarget, Table, Timeouts,
+    Validity,
 };
 
 use super::{Assembler, Registries, Update};
@@ -324,4 +325,39 @@ fn a_pool_survives_a_swap() {
     let before = pool(&bench.take([credentials("sk"), stored(&table("a"))]));
     let after = pool(&bench.take([stored(&table("b"))]));
     assert!(Arc::ptr_eq(&before, &after));
+}
+
+#[test]
+fn a_withdrawn_key_does_not_wait_for_the_credentials_of_its_table() {
+    let keyed = |names: &[&str]| {
+        let nobody = |name: &&str| {
+            let hash = KeyHash::of(name.as_bytes());
+            let caller = AccessKey {
+                keys: [(hash, Validity::default())].into(),
+                policies: Allowed::All,
+                models: Allowed::All,
+            };
+            ((*name).to_owned(), caller)
+        };
+        Table {
+            access_keys: names.iter().map(nobody).collect(),
+            ..table("x")
+        }
+    };
+    let mut other = keyed(&["stays"]);
+    let elsewhere = CredentialId::of_secret_key("ns", "s", "another");
+    if let Some(ProviderEntry::Live(provider)) = other.providers.get_mut("p") {
+        provider.credential = Credential::Named(elsewhere);
+    }
+    let mut bench = Bench::new();
+    let before = bench.take([
+        credentials("sk"),
+        stored(&keyed(&["stays", "goes"])),
+        Update::Listed,
+    ]);
+    assert!(before.callers.find(b"goes", 0).is_some());
+    let after = bench.take([stored(&other)]);
+    assert_eq!(state(&after), "waiting");
+    assert!(after.callers.find(b"goes", 0).is_none());
+    assert!(after.callers.find(b"stays", 0).is_some());
 }
