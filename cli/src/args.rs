@@ -155,7 +155,8 @@ pub(crate) struct Keys {
 /// read once it has been still for 100 ms; one that is empty or does not parse keeps what it last gave, and a
 /// policy that turns bad keeps serving its last good version. What is wrong is logged.
 ///
-/// Keys of providers come from Secret documents among the files, or from --secret. Callers need no key.
+/// Keys of providers come from Secret documents among the files, or from --secret. As soon as the files hold an
+/// AccessKey, callers need a key too; without any, this listens on loopback addresses only.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
                         weir serve -f examples/ --secret openai/api-key=env:OPENAI_API_KEY\n  \
@@ -173,11 +174,16 @@ pub(crate) struct Serve {
     recursive: bool,
     #[command(flatten)]
     pub(crate) addresses: Addresses,
+    /// Let callers in without a key, wherever this listens: whoever reaches the address spends what the
+    /// providers' keys pay for. Where there are AccessKeys, a key that is sent must still be a valid one.
+    #[arg(long)]
+    pub(crate) allow_unauthenticated: bool,
     /// A key of a Secret: [NS/]NAME/KEY=env:VARIABLE or [NS/]NAME/KEY=file:PATH. Without NS it is there in
     /// Weir's own namespace and in `default`. A file is followed like the policies. May be repeated.
     #[arg(long = "secret", value_name = "SECRET")]
     pub(crate) secrets: Vec<String>,
-    /// The namespace in which `policy/NAME` is looked up; `policy/NAMESPACE/NAME` reaches any.
+    /// The namespace in which `policy/NAME` is looked up for callers without a key; `policy/NAMESPACE/NAME`
+    /// reaches any.
     #[arg(short, long, default_value = "default")]
     pub(crate) namespace: String,
     #[command(flatten)]

@@ -12,6 +12,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use weir_policy::compile::{Compiled, compile_namespace};
+use weir_policy::holders::KeyHolders;
 use weir_policy::snapshot::Follow;
 use weir_table::Node;
 
@@ -40,7 +41,7 @@ pub(crate) fn run(args: &Explain) -> Result<Outcome, Error> {
     // Who pays has no part in the choice of a target.
     documents.snapshot.checking.secrets = Follow::OnTrust;
     let namespace = args.policy.namespace.as_deref().unwrap_or(&args.namespace);
-    let compiled = compile_namespace(&documents.snapshot, namespace, None);
+    let compiled = compile_namespace(&documents.snapshot, &KeyHolders::default(), namespace, None);
     let root = find(&compiled, namespace, &args.policy.name)?;
     let mut out = Out::stdout();
     match (&args.keys.key, &args.keys.keys) {

@@ -1,6 +1,7 @@
 //! `weir serve`: the router, fed from files. What is published for a cluster is here compiled in the same
 //! process, whenever a file has changed.
 
+mod admission;
 mod build;
 mod changes;
 mod reload;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use weir_router::source::pushed::{Pusher, source};
-use weir_router::{Config, Router, log};
+use weir_router::{Admission, Config, Router, log};
 
 pub(crate) use self::build::{Built, build};
 use self::reload::Reloader;
@@ -32,12 +33,14 @@ const REST: u32 = 10;
 /// Serves what `args` name until the process is told to end.
 pub(crate) fn run(args: &Serve) -> Result<Outcome, Error> {
     let reloader = Reloader::new(args)?;
+    let admission = admission::of(args)?;
     log::init(args.log_format);
-    process::block_on(serve(args, reloader))?
+    process::block_on(serve(args, admission, reloader))?
 }
 
-async fn serve(args: &Serve, reloader: Reloader) -> Result<Outcome, Error> {
+async fn serve(args: &Serve, admission: Admission, reloader: Reloader) -> Result<Outcome, Error> {
     let config = Config {
+        admission,
         default_namespace: args.namespace.clone(),
         max_body_bytes: args.max_body_bytes,
         drain_timeout: args.drain_timeout,
@@ -48,8 +51,8 @@ async fn serve(args: &Serve, reloader: Reloader) -> Result<Outcome, Error> {
         .map_err(|error| process::not_bound(&error))?;
     let (listen, admin) = (router.listen_addr(), router.admin_addr());
     tracing::info!(%listen, %admin, "listening");
-    if !listen.ip().is_loopback() {
-        tracing::warn!(%listen, "callers need no key: whoever reaches this address spends what the providers' keys pay for");
+    if admission == Admission::KeysOrNone {
+        tracing::warn!(%listen, "--allow-unauthenticated: callers need no key; whoever reaches this address spends what the providers' keys pay for");
     }
     let (pusher, updates) = source();
     let feeding = tokio::spawn(feed(reloader, pusher));

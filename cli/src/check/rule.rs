@@ -58,6 +58,7 @@ const fn meaning(cause: Cause) -> &'static str {
         Cause::SaltReused => "Two levels of one tree draw with the same salt.",
         Cause::Conflict => "Another policy has the name.",
         Cause::TableFull => "The namespace's table has no room left.",
+        Cause::Expired => "Every key of an AccessKey has expired.",
         Cause::UnknownPolicy => "A policy is named that does not exist.",
         Cause::PolicyNotAccepted => "A policy is named that is not accepted.",
         Cause::UnknownProvider => "A provider is named that does not exist or is not accepted.",
@@ -66,5 +67,7 @@ const fn meaning(cause: Cause) -> &'static str {
         Cause::MissingSecret => "A Secret does not exist.",
         Cause::MissingKey => "A Secret lacks the key.",
         Cause::HostNotAllowed => "A Secret may not be sent to the provider's host.",
+        Cause::UnfitKey => "What a Secret holds can't be a caller's key.",
+        Cause::KeyReused => "Another AccessKey has the same key.",
     }
 }

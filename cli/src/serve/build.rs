@@ -35,7 +35,7 @@ impl Built {
     /// What counts as published when the next files are built.
     pub(super) fn published(&self) -> BTreeMap<Scope, Table> {
         let tables = self.tables.iter().map(Checked::table);
-        let kept = tables.filter(|table| table.scope == Scope::Cluster || !is_empty(table));
+        let kept = tables.filter(|table| table.scope == Scope::Cluster || !table.is_empty());
         kept.map(|table| (table.scope.clone(), table.clone())).collect()
     }
 }
@@ -68,10 +68,6 @@ pub(crate) fn build(
 /// stays.
 fn table(compiled: Compiled, published: Option<&Table>) -> Option<Checked> {
     compiled.table.ok().or_else(|| check(published?.clone()).ok())
-}
-
-fn is_empty(table: &Table) -> bool {
-    table.policies.is_empty() && table.providers.is_empty()
 }
 
 fn last_good(compiled: &Compiled) -> Vec<String> {

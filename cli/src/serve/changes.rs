@@ -27,6 +27,7 @@ impl Changes {
             );
             changes.compare(&old.policies, &new.policies, |name| policy(scope, name));
             changes.compare(&own(old, scope), &own(new, scope), |name| provider(scope, name));
+            changes.compare(&old.access_keys, &new.access_keys, |name| access_key(scope, name));
         }
         changes
     }
@@ -71,6 +72,13 @@ fn provider(scope: &Scope, name: &str) -> String {
     match scope {
         Scope::Namespace(namespace) => format!("provider {namespace}/{name}"),
         Scope::Cluster => format!("provider {name}"),
+    }
+}
+
+fn access_key(scope: &Scope, name: &str) -> String {
+    match scope {
+        Scope::Namespace(namespace) => format!("access key {namespace}/{name}"),
+        Scope::Cluster => format!("access key {name}"),
     }
 }
 
@@ -139,6 +147,21 @@ mod tests {
         assert_eq!(changes.removed, ["policy/default/goes"]);
         assert_eq!(changes.changed, ["provider acme", "policy/default/turns"]);
         assert_eq!(Changes::between(&after, &after), Changes::default());
+    }
+
+    #[test]
+    fn a_caller_that_comes_and_goes_is_told() {
+        let caller = "---\napiVersion: weir.dev/v1alpha1\nkind: AccessKey\nmetadata: {name: web}\n\
+                      spec: {keys: [{secretRef: {name: web, key: key}}]}\n";
+        let (without, with) = (tables(&provider("a")), tables(&[&provider("a"), caller].concat()));
+        assert_eq!(
+            Changes::between(&without, &with).added,
+            ["access key default/web"]
+        );
+        assert_eq!(
+            Changes::between(&with, &without).removed,
+            ["access key default/web"]
+        );
     }
 
     #[test]

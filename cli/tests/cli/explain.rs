@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use weir_policy::compile::compile_namespace;
 use weir_policy::document::{Source, read};
+use weir_policy::holders::KeyHolders;
 use weir_policy::snapshot::Follow;
 use weir_table::{Node, Split};
 
@@ -25,7 +26,7 @@ fn example(name: &str) -> Split {
     let text = std::fs::read_to_string(examples().join(format!("{name}.yaml"))).unwrap();
     let mut documents = read(&[Source { name, text: &text }], "weir-system");
     documents.snapshot.checking.providers = Follow::OnTrust;
-    let compiled = compile_namespace(&documents.snapshot, "default", None);
+    let compiled = compile_namespace(&documents.snapshot, &KeyHolders::default(), "default", None);
     match compiled.table.unwrap().table().policies[name].root.clone() {
         Node::Split(split) => split,
         other => panic!("{other:?}"),

@@ -35,22 +35,27 @@ impl Answer {
 
 /// Asks for `path`.
 pub(crate) fn get(address: SocketAddr, path: &str) -> Answer {
-    send(address, &format!("GET {path}"), "")
+    send(address, &format!("GET {path}"), "", "")
+}
+
+/// The same with one more header line.
+pub(crate) fn get_as(address: SocketAddr, path: &str, header: &str) -> Answer {
+    send(address, &format!("GET {path}"), &format!("{header}\r\n"), "")
 }
 
 /// Posts JSON to `path`.
 pub(crate) fn post(address: SocketAddr, path: &str, body: &str) -> Answer {
-    send(address, &format!("POST {path}"), body)
+    send(address, &format!("POST {path}"), "", body)
 }
 
-fn send(address: SocketAddr, line: &str, body: &str) -> Answer {
+fn send(address: SocketAddr, line: &str, headers: &str, body: &str) -> Answer {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let length = body.len();
     write!(
         stream,
         "{line} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\n\
-         content-length: {length}\r\n\r\n{body}"
+         content-length: {length}\r\n{headers}\r\n{body}"
     )
     .unwrap();
     let mut text = String::new();

@@ -6,6 +6,7 @@
     reason = "a test's helpers fail as the test does"
 )]
 
+mod access;
 mod check;
 mod command;
 mod demo;

@@ -29,11 +29,16 @@ pub(crate) struct Serving {
 impl Serving {
     /// Starts it on free ports with `arguments`, and waits until it is ready.
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", arguments)
+    }
+
+    /// The same with an address for callers.
+    pub(crate) fn start_at(listen: &str, arguments: &[&str]) -> Self {
         let mut command = binary();
         command.args([
             "serve",
             "--listen",
-            "127.0.0.1:0",
+            listen,
             "--admin",
             "127.0.0.1:0",
             "--log-format",
