@@ -16,7 +16,7 @@ use weir_tests::{
     fake_provider::Recording,
     kubectl::Kubectl,
     netns,
-    site::{Place, Plan, Site, logs},
+    site::{Callers, Place, Plan, Site, logs},
     tools::Tools,
 };
 
@@ -133,6 +133,7 @@ impl Context {
             routers: 2,
             kubeconfig,
             recording,
+            callers: Callers::Anybody,
         })
     }
 

@@ -57,6 +57,7 @@ pub struct Site {
     pub operator: Process,
     /// The tools it was started with.
     pub tools: Tools,
+    callers: Callers,
     operator_admin: SocketAddr,
     rival_admin: SocketAddr,
 }
@@ -87,6 +88,17 @@ pub struct Plan {
     pub kubeconfig: Option<PathBuf>,
     /// Whether the fake provider keeps requests.
     pub recording: Recording,
+    /// Whom its routers let in.
+    pub callers: Callers,
+}
+
+/// Whom routers let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callers {
+    /// Everybody, as they were told.
+    Anybody,
+    /// Whoever has a key, as they are by default.
+    Keyed,
 }
 
 impl Place {
@@ -141,6 +153,7 @@ impl Site {
             client,
             operator,
             tools,
+            callers: plan.callers,
             operator_admin,
             rival_admin,
         };
@@ -156,7 +169,7 @@ impl Site {
                 plan.place.socket(31 + number, 8080)?,
                 plan.place.socket(31 + number, 9090)?,
             );
-            let command = router(&self.tools, &self.cluster.folder, http, admin)?;
+            let command = self.router_command(http, admin)?;
             let process = Process::spawn(&name, command, &self.cluster.folder)?;
             self.routers.push(Router {
                 name,
@@ -170,6 +183,14 @@ impl Site {
             self.announce(number).await?;
         }
         Ok(())
+    }
+
+    fn router_command(&self, http: SocketAddr, admin: SocketAddr) -> Result<Command> {
+        let mut command = router(&self.tools, &self.cluster.folder, http, admin)?;
+        if self.callers == Callers::Anybody {
+            command.arg("--allow-unauthenticated");
+        }
+        Ok(command)
     }
 
     /// Puts a router behind the Service, as a kubelet would once it is ready.
@@ -189,9 +210,7 @@ impl Site {
             admin,
             process,
         } = &self.routers[number];
-        process
-            .restart(router(&self.tools, &self.cluster.folder, *http, *admin)?)
-            .await?;
+        process.restart(self.router_command(*http, *admin)?).await?;
         self.router_ready(number)
             .await
             .with_context(|| format!("{name} after its restart"))
