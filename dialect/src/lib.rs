@@ -10,6 +10,7 @@ pub mod chat;
 mod claude;
 pub mod completions;
 mod data_url;
+mod dispatch;
 pub mod embeddings;
 pub mod form;
 pub mod gemini;

@@ -150,7 +150,6 @@ impl Prompt {
     }
 
     /// Whether the caller wants cache marks to be set: `requesty.auto_cache`.
-    #[expect(dead_code, reason = "called where requests are translated")]
     pub(crate) fn auto_cache(&self) -> bool {
         self.requesty.auto_cache || self.weir.auto_cache
     }
@@ -210,7 +209,6 @@ impl Prompt {
     }
 
     /// The body without the router's own fields, in one piece.
-    #[expect(dead_code, reason = "called where requests are translated")]
     pub(crate) fn without_own_fields(&self) -> Bytes {
         let cuts = self.cuts();
         if cuts.is_empty() {

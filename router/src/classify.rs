@@ -57,7 +57,6 @@ pub(crate) fn in_band(dialect: Dialect, error: &[u8]) -> Failure {
 }
 
 /// The failure that an error inside a 2xx is, once the dialect's reader has taken it apart.
-#[cfg_attr(not(test), expect(dead_code, reason = "called where answers are translated"))]
 pub(crate) fn fault(dialect: Dialect, fault: Fault) -> Failure {
     inside(dialect, Said::found(fault))
 }

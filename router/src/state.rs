@@ -8,6 +8,7 @@ mod credentials;
 mod direct;
 mod endpoint;
 mod prepare;
+mod proof;
 mod registries;
 mod snapshot;
 mod target;
@@ -18,7 +19,8 @@ use arc_swap::ArcSwap;
 
 pub(crate) use assemble::Assembler;
 pub(crate) use callers::{Callers, Holder};
-pub(crate) use endpoint::{Endpoint, OpenAiSites, Proof, Sites};
+pub(crate) use endpoint::{Endpoint, ModelSites, OpenAiSites, Sites};
+pub(crate) use proof::Proof;
 pub(crate) use registries::Registries;
 pub(crate) use snapshot::{Report, Served, Snapshot, TableState};
 pub(crate) use target::{Below, Leaf, Limits, Place, Reach, Tree};

@@ -50,7 +50,6 @@ impl Spliced {
     }
 
     /// A body that is there already.
-    #[expect(dead_code, reason = "called where requests are translated")]
     pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         Self {

@@ -1,16 +1,21 @@
 //! One attempt at one target: it ends in an answer that is certain to be one, or in a failure. Until the
 //! first content nothing is committed, so that what fails here can be tried elsewhere.
 
+use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use tokio::time::Instant;
 use weir_dialect::form::Usage;
 
 use super::answer::Outgoing;
 use super::bounds::Bounds;
+use super::embed::embedded;
+use super::flow::{Flow, Passed};
+use super::head::Wanted;
 use super::headers;
 use super::opening::streamed;
 use super::plan::{Plan, plan};
 use super::through::through;
+use super::translate::translated;
 use super::watch::{UsageEvent, Watch, chat, messages, responses};
 use super::whole::whole;
 use crate::body::{Prompt, Spliced};
@@ -25,6 +30,8 @@ pub(crate) struct Order<'a> {
     pub(crate) operation: Operation,
     /// The path at which it was asked.
     pub(crate) path: &'a str,
+    /// The request's id.
+    pub(crate) id: &'a str,
     /// The body.
     pub(crate) prompt: &'a Prompt,
     /// The caller's headers.
@@ -53,6 +60,18 @@ pub(crate) struct Accepted {
     pub(crate) usage: Option<Usage>,
 }
 
+impl Accepted {
+    /// A whole answer that was written here.
+    pub(super) fn of_document(headers: HeaderMap, body: Bytes, usage: Option<Usage>) -> Self {
+        Self {
+            status: StatusCode::OK,
+            headers,
+            body: Outgoing::whole(body),
+            usage,
+        }
+    }
+}
+
 impl Order<'_> {
     /// Whether a stream is wanted, and watched.
     pub(crate) fn is_streamed(&self) -> bool {
@@ -79,6 +98,11 @@ pub(crate) async fn attempt(
     };
     match plan(endpoint, &order)? {
         Plan::Pass(uri) => pass(leaf, endpoint, order, &uri, bounds).await,
+        // Boxed, so that requests which are not translated need no room for it.
+        Plan::Translate(tongues, uri) => {
+            Box::pin(translated(leaf, endpoint, order, tongues, uri, bounds)).await
+        }
+        Plan::Embed(uri) => Box::pin(embedded(leaf, endpoint, order, uri, bounds)).await,
     }
 }
 
@@ -99,14 +123,9 @@ async fn pass(
     let headers = headers::upstream(endpoint, order.headers);
     if order.is_streamed() {
         let (body, watch) = watched(leaf, endpoint, order);
-        streamed(
-            endpoint,
-            request(uri, headers, body),
-            bounds,
-            watch,
-            operation.voice(),
-        )
-        .await
+        let flow = Flow::Passed(Passed::new(watch));
+        let request = request(uri, headers, body);
+        streamed(endpoint, request, bounds, Wanted::Events, flow, operation.voice()).await
     } else {
         let body = order.prompt.for_upstream(&leaf.upstream);
         whole(endpoint, request(uri, headers, body), bounds, operation).await

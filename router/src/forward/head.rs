@@ -66,6 +66,8 @@ pub(super) async fn head(
 pub(super) enum Wanted {
     /// A stream.
     Events,
+    /// A stream of AWS.
+    Frames,
     /// A document.
     Json,
 }
@@ -73,13 +75,26 @@ pub(super) enum Wanted {
 impl Wanted {
     /// Whether `found` is or may be of this type; some servers say nothing.
     fn is(self, found: &[u8]) -> bool {
-        let events = found.to_ascii_lowercase().starts_with(b"text/event-stream");
-        found.is_empty() || events == (self == Self::Events)
+        let begins = |with: &[u8]| {
+            found
+                .get(..with.len())
+                .is_some_and(|found| found.eq_ignore_ascii_case(with))
+        };
+        let (events, frames) = (
+            begins(b"text/event-stream"),
+            begins(b"application/vnd.amazon.eventstream"),
+        );
+        found.is_empty()
+            || match self {
+                Self::Events => events,
+                Self::Frames => frames,
+                Self::Json => !events && !frames,
+            }
     }
 
     fn as_str(self) -> &'static str {
         match self {
-            Self::Events => "a stream of events",
+            Self::Events | Self::Frames => "a stream of events",
             Self::Json => "one JSON document",
         }
     }
@@ -104,7 +119,7 @@ async fn refused(dialect: Dialect, response: Response<Inflow>, bounds: &Bounds) 
 /// The failure that an answer of another type is. Some providers answer with an error as a document, and a
 /// 200, where a stream was asked for.
 async fn mistyped(dialect: Dialect, response: Response<Inflow>, wanted: Wanted, bounds: &Bounds) -> Failure {
-    if wanted == Wanted::Events {
+    if wanted != Wanted::Json {
         let said = said(response.into_body(), bounds).await;
         if let Some(error) = Reply::read(&said).and_then(|reply| reply.error()) {
             return classify::in_band(dialect, error);

@@ -6,6 +6,7 @@ use http::header::{
     CONTENT_TYPE, HOST, HeaderName, RETRY_AFTER, USER_AGENT, VARY,
 };
 use http::{HeaderMap, HeaderValue};
+use weir_dialect::Dropped;
 use weir_table::Dialect;
 
 use crate::state::{Endpoint, Proof};
@@ -20,6 +21,12 @@ const UPSTREAM: [HeaderName; 4] = [
 
 /// What only `OpenAI`'s family understands.
 const OPENAI: [HeaderName; 1] = [HeaderName::from_static("openai-beta")];
+
+/// What of a request its target does not hear.
+const DROPPED: HeaderName = HeaderName::from_static("x-weir-dropped");
+
+/// The longest list of fields in a header, in bytes.
+const LONGEST_LIST: usize = 1_024;
 
 const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 
@@ -50,6 +57,36 @@ pub(super) fn upstream(endpoint: &Endpoint, from: &HeaderMap) -> HeaderMap {
     to.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     to.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     to
+}
+
+/// The headers of a request that was translated: what the caller would accept is of its own dialect.
+pub(super) fn translated(endpoint: &Endpoint, from: &HeaderMap) -> HeaderMap {
+    let mut to = upstream(endpoint, from);
+    to.remove(ACCEPT);
+    to
+}
+
+/// The headers of an answer that was translated into a `content_type`.
+pub(super) fn of_translation(content_type: &'static str, dropped: &Dropped) -> HeaderMap {
+    let mut to = HeaderMap::with_capacity(16);
+    to.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if let Some(fields) = named(dropped) {
+        to.insert(DROPPED, fields);
+    }
+    to
+}
+
+/// The fields that were dropped, as far as a header can say them.
+fn named(dropped: &Dropped) -> Option<HeaderValue> {
+    let mut text = String::new();
+    for field in dropped.fields() {
+        let plain = field.bytes().all(|b| b.is_ascii_graphic() && b != b',');
+        if plain && text.len() + field.len() < LONGEST_LIST {
+            let separator = if text.is_empty() { "" } else { ", " };
+            text.extend([separator, field]);
+        }
+    }
+    HeaderValue::try_from(text).ok().filter(|text| !text.is_empty())
 }
 
 /// The headers of a request that only passes through: its body is of the caller's type, and its answer may be

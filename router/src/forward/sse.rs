@@ -66,6 +66,11 @@ pub(crate) fn events(block: &[u8]) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
+/// The first event of `block`, which [`Events::push`] gave.
+pub(crate) fn first_event(block: &[u8]) -> Option<Range<usize>> {
+    events(block).next()
+}
+
 /// Where the first event of `bytes` ends: after its blank line.
 fn first_end(bytes: &[u8]) -> usize {
     let newlines = memchr::memchr_iter(b'\n', bytes);
@@ -79,12 +84,35 @@ fn first_end(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
+/// The fields of an event, as <https://html.spec.whatwg.org/multipage/server-sent-events.html> has them.
+pub(super) struct Fields<'a> {
+    /// Its name; empty if it has none.
+    pub(super) name: &'a [u8],
+    /// Its data; several lines of it are joined.
+    pub(super) data: Cow<'a, [u8]>,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads an event.
+    pub(super) fn of(event: &'a [u8]) -> Self {
+        let (mut name, mut data) = (&b""[..], Cow::Borrowed(&b""[..]));
+        for line in event.split(|byte| *byte == b'\n') {
+            if let Some(more) = line.strip_prefix(b"data:") {
+                join(&mut data, more.trim_ascii());
+            } else if let Some(given) = line.strip_prefix(b"event:") {
+                name = given.trim_ascii();
+            }
+        }
+        Self { name, data }
+    }
+}
+
 /// What an event carries.
 #[derive(PartialEq, Eq)]
 pub(super) enum Payload<'a> {
     /// `[DONE]`.
     Done,
-    /// Its data; several lines of it are joined.
+    /// Its data.
     Data(Cow<'a, [u8]>),
     /// The data of an event whose name is `error`.
     Error(Cow<'a, [u8]>),
@@ -92,18 +120,11 @@ pub(super) enum Payload<'a> {
     Nothing,
 }
 
-/// Reads an event's fields, as <https://html.spec.whatwg.org/multipage/server-sent-events.html> has them.
+/// What `event` carries.
 pub(super) fn payload(event: &[u8]) -> Payload<'_> {
-    let (mut data, mut failed) = (Cow::Borrowed(&b""[..]), false);
-    for line in event.split(|byte| *byte == b'\n') {
-        if let Some(more) = line.strip_prefix(b"data:") {
-            join(&mut data, more.trim_ascii());
-        } else if let Some(name) = line.strip_prefix(b"event:") {
-            failed = name.trim_ascii() == b"error";
-        }
-    }
+    let Fields { name, data } = Fields::of(event);
     match &*data {
-        _ if failed => Payload::Error(data),
+        _ if name == b"error" => Payload::Error(data),
         b"" => Payload::Nothing,
         b"[DONE]" => Payload::Done,
         _ => Payload::Data(data),

@@ -1,7 +1,6 @@
 //! A committed stream on its way to the caller: whole events as they come, a silence that is too long, and
 //! the end. A stream that breaks ends in an error event and without `[DONE]`, so that it never looks whole.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,9 +10,9 @@ use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep};
 use weir_table::FailureClass;
 
+use super::flow::{Flow, Outbox, Turn};
 use super::pool::Inflow;
-use super::sse::{Events, events};
-use super::watch::{Meaning, Watch};
+
 use crate::error::{Failure, Voice};
 use crate::observe::Record;
 
@@ -24,19 +23,15 @@ const LINGER: Duration = Duration::from_millis(100);
 pub(super) struct Source {
     /// What is still to come.
     pub(super) body: Inflow,
-    /// Whole events that were read and not yet looked at.
-    pub(super) unseen: Bytes,
-    /// What was read and is no whole event yet.
-    pub(super) events: Events,
-    /// How far it has come.
-    pub(super) watch: Watch,
+    /// What becomes of it.
+    pub(super) flow: Flow,
 }
 
 /// The stream as the caller reads it.
 pub(crate) struct EventStream {
     /// `None` once it has ended.
     source: Option<Source>,
-    ready: VecDeque<Bytes>,
+    out: Outbox,
     silence: Silence,
     voice: Voice,
     done: bool,
@@ -44,11 +39,11 @@ pub(crate) struct EventStream {
 }
 
 impl EventStream {
-    /// A stream that goes on from `source` after the `held` events, and says in `voice` what goes wrong.
-    pub(super) fn new(source: Source, held: VecDeque<Bytes>, stall: Duration, voice: Voice) -> Self {
+    /// A stream that goes on from `source` after what is in `held`, and says in `voice` what goes wrong.
+    pub(super) fn new(source: Source, held: Outbox, stall: Duration, voice: Voice) -> Self {
         Self {
             source: Some(source),
-            ready: held,
+            out: held,
             silence: Silence::new(stall),
             voice,
             done: false,
@@ -64,15 +59,17 @@ impl EventStream {
     /// The next piece, or the end.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
-            if let Some(piece) = self.ready.pop_front() {
+            if let Some(piece) = self.out.ready.pop_front() {
                 return Poll::Ready(Some(piece));
             }
             let Some(source) = &mut self.source else {
                 return Poll::Ready(None);
             };
-            if !source.unseen.is_empty() {
-                let block = std::mem::take(&mut source.unseen);
-                self.pass(&block);
+            if let Some(turn) = source.flow.resume(&mut self.out) {
+                self.turn(turn);
+                continue;
+            }
+            if !self.out.ready.is_empty() {
                 continue;
             }
             match source.body.poll_data(cx) {
@@ -94,42 +91,19 @@ impl EventStream {
         }
         let Some(source) = &mut self.source else { return };
         self.silence.broken();
-        match source.events.push(read) {
-            Ok(block) => self.pass(&block),
-            Err(_) => self.fail(&Failure::new(
-                FailureClass::MalformedResponse,
-                "the provider sent an event without end",
-            )),
-        }
+        let turn = source.flow.pass(read, &mut self.out);
+        self.turn(turn);
     }
 
-    /// Passes the events of `block` on, in one piece unless one has to be left out.
-    fn pass(&mut self, block: &Bytes) {
-        let Some(source) = &mut self.source else { return };
-        let mut from = 0;
-        for event in events(block) {
-            let meaning = source.watch.pass(&block[event.clone()]);
-            match meaning {
-                Meaning::Passes | Meaning::Commits => {}
-                Meaning::Malformed | Meaning::LeftOut => {
-                    self.ready.push_back(block.slice(from..event.start));
-                    from = event.end;
-                    if meaning == Meaning::Malformed {
-                        self.record.iter().for_each(Record::skipped_event);
-                    }
-                }
-                Meaning::Done | Meaning::IsAnswer => {
-                    self.ready.push_back(block.slice(from..event.end));
-                    return self.complete();
-                }
-                Meaning::Failed(failure) => {
-                    self.ready.push_back(block.slice(from..event.start));
-                    return self.fail(&failure);
-                }
-            }
+    fn turn(&mut self, turn: Turn) {
+        for _ in 0..std::mem::take(&mut self.out.skipped) {
+            self.record.iter().for_each(Record::skipped_event);
         }
-        self.ready.push_back(block.slice(from..));
-        self.ready.retain(|piece| !piece.is_empty());
+        match turn {
+            Turn::GoesOn => {}
+            Turn::Whole => self.complete(),
+            Turn::Failed(failure) => self.fail(&failure),
+        }
     }
 
     /// The stream is whole; what is left is to see its connection's end.
@@ -144,24 +118,21 @@ impl EventStream {
 
     /// Tells the record what was said of usage; asked for before the source is dropped.
     fn tell_usage(&mut self) {
-        let usage = self.source.as_ref().and_then(|source| source.watch.usage());
+        let usage = self.source.as_ref().and_then(|source| source.flow.usage());
         if let (Some(record), Some(usage)) = (&mut self.record, usage) {
             record.took(usage);
         }
     }
 
     fn ended(&mut self, ending: Ending) {
-        let closing = self.source.as_ref().and_then(|source| source.watch.closing());
-        match closing {
-            _ if self.done => {}
-            Some(closing) => {
-                self.ready.push_back(closing);
-                self.complete();
-            }
-            None => self.fail(&Failure::new(
-                FailureClass::StreamCut,
-                "the provider's stream ended before the answer did",
-            )),
+        let Some(source) = &mut self.source else { return };
+        if !self.done && !source.flow.is_complete() {
+            let text = "the provider's stream ended before the answer did";
+            return self.fail(&Failure::new(FailureClass::StreamCut, text));
+        }
+        if !self.done {
+            source.flow.close(&mut self.out);
+            self.complete();
         }
         if let Some(source) = self.source.take().filter(|_| ending == Ending::Clean) {
             source.body.give_back();
@@ -184,7 +155,7 @@ impl EventStream {
     fn fail(&mut self, failure: &Failure) {
         self.tell_usage();
         self.source = None;
-        self.ready.push_back(failure.event(self.voice));
+        self.out.push(failure.event(self.voice));
         if let Some(record) = self.record.take() {
             record.failed(failure.class);
         }

@@ -77,6 +77,7 @@ async fn routed(
             let order = Order {
                 operation,
                 path,
+                id: id.to_str().unwrap_or_default(),
                 prompt: &prompt,
                 headers: &head.headers,
             };

@@ -4,11 +4,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, HeaderName};
 use http::{HeaderValue, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use weir_dialect::bedrock::{self, Operation};
+use weir_dialect::gemini::{self, Delivery};
 use weir_table::{BaseUrl, Credential, Dialect, FailureClass, Lack};
 
+use super::proof::Proof;
 use crate::body::ModelName;
 use crate::error::Failure;
 use crate::forward::Pool;
@@ -83,31 +85,6 @@ impl Address {
     }
 }
 
-/// What a request proves with who pays.
-#[derive(Debug, Clone)]
-pub(crate) enum Proof {
-    /// Nothing.
-    None,
-    /// A header, marked sensitive.
-    Header(HeaderName, HeaderValue),
-}
-
-impl Proof {
-    /// The header in which `dialect` wants `key`; `None` if no header can carry it. A line end behind the key,
-    /// which `kubectl create secret --from-file` keeps, is dropped.
-    pub(crate) fn of_key(dialect: Dialect, key: &[u8]) -> Option<Self> {
-        let (name, prefix): (_, &[u8]) = match dialect {
-            Dialect::OpenAI | Dialect::Bedrock => (AUTHORIZATION, b"Bearer "),
-            Dialect::Anthropic => (HeaderName::from_static("x-api-key"), b""),
-            Dialect::Gemini => (HeaderName::from_static("x-goog-api-key"), b""),
-            Dialect::AzureOpenAI => (HeaderName::from_static("api-key"), b""),
-        };
-        let mut value = HeaderValue::from_bytes(&[prefix, key.trim_ascii()].concat()).ok()?;
-        value.set_sensitive(true);
-        Some(Self::Header(name, value))
-    }
-}
-
 /// Where the operations of an endpoint are, for one model where that is part of the address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Sites {
@@ -120,6 +97,19 @@ pub(crate) enum Sites {
         /// `/v1/messages/count_tokens`.
         count_tokens: Uri,
     },
+    /// Gemini's or Bedrock's.
+    ByModel(Box<ModelSites>),
+}
+
+/// What a dialect has in whose addresses the model is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ModelSites {
+    /// For a whole answer.
+    pub(crate) whole: Uri,
+    /// For a stream.
+    pub(crate) stream: Uri,
+    /// For embeddings.
+    pub(crate) embed: Uri,
 }
 
 /// The family of `/chat/completions`.
@@ -164,7 +154,8 @@ impl Sites {
             Dialect::OpenAI => openai(address, address.url.path().to_owned()),
             Dialect::AzureOpenAI => azure(address, model),
             Dialect::Anthropic => anthropic(&address.url),
-            Dialect::Gemini | Dialect::Bedrock => None,
+            Dialect::Gemini => gemini(&address.url, model.as_str()),
+            Dialect::Bedrock => bedrock(&address.url, model.as_str()),
         };
         sites.ok_or_else(|| {
             let text = format!("the base URL {} makes no address with this model", address.url);
@@ -215,6 +206,37 @@ fn anthropic(url: &BaseUrl) -> Option<Sites> {
         messages: site(&[base, "/v1/messages"])?,
         count_tokens: site(&[base, "/v1/messages/count_tokens"])?,
     })
+}
+
+fn gemini(url: &BaseUrl, model: &str) -> Option<Sites> {
+    by_model(
+        url,
+        [
+            &gemini::path(model, Delivery::Whole),
+            &gemini::path(model, Delivery::Stream),
+            &gemini::embeddings::path(model),
+        ],
+    )
+}
+
+fn bedrock(url: &BaseUrl, model: &str) -> Option<Sites> {
+    by_model(
+        url,
+        [
+            &bedrock::path(model, Operation::Converse),
+            &bedrock::path(model, Operation::ConverseStream),
+            &bedrock::path(model, Operation::Invoke),
+        ],
+    )
+}
+
+fn by_model(url: &BaseUrl, [whole, stream, embed]: [&str; 3]) -> Option<Sites> {
+    let at = |path| site(&[url.path(), path]);
+    Some(Sites::ByModel(Box::new(ModelSites {
+        whole: at(whole)?,
+        stream: at(stream)?,
+        embed: at(embed)?,
+    })))
 }
 
 fn site(parts: &[&str]) -> Option<Uri> {

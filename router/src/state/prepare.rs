@@ -12,7 +12,8 @@ use weir_table::{
 
 use super::credentials::Credentials;
 use super::direct::Direct;
-use super::endpoint::{Address, Endpoint, Proof, Sites};
+use super::endpoint::{Address, Endpoint, Sites};
+use super::proof::{NoProof, Proof};
 use super::registries::Registries;
 use super::snapshot::Served;
 use super::target::{Below, Leaf, Limits, Pace, Reach, Tree};
@@ -203,7 +204,7 @@ impl Workshop<'_> {
     ) -> Reach {
         let region = region
             .or(provider.region.as_deref())
-            .filter(|_| provider.base_url.wants_region());
+            .filter(|_| provider.base_url.wants_region() || provider.dialect == Dialect::Bedrock);
         let credential = own.unwrap_or(&provider.credential);
         let key = (name.to_owned(), region.map(str::to_owned), credential.clone());
         if let Some(reach) = self.reached.get(&key) {
@@ -239,7 +240,7 @@ impl Workshop<'_> {
         Ok(Endpoint {
             dialect: provider.dialect,
             host: header(address.url.authority()),
-            proof: self.proof(name, provider.dialect, credential)?,
+            proof: self.proof(name, &address, region, credential)?,
             credential: credential.clone(),
             account: self.account(name, &address.url, region, credential),
             // Where a model is part of the address, this is the one of a model without a name.
@@ -272,7 +273,13 @@ impl Workshop<'_> {
         })
     }
 
-    fn proof(&self, name: &str, dialect: Dialect, credential: &Credential) -> Result<Proof, Failure> {
+    fn proof(
+        &self,
+        name: &str,
+        address: &Address,
+        region: Option<&str>,
+        credential: &Credential,
+    ) -> Result<Proof, Failure> {
         let refuse = |why: &str| Failure::new(FailureClass::Unauthorized, format!("provider {name}: {why}"));
         match credential {
             Credential::Anonymous => Ok(Proof::None),
@@ -285,8 +292,7 @@ impl Workshop<'_> {
                     .credentials
                     .get(id)
                     .ok_or_else(|| refuse("its credential has not arrived"))?;
-                Proof::of_key(dialect, secret.expose())
-                    .ok_or_else(|| refuse("its credential has characters that no header can carry"))
+                Proof::new(address, region, secret.expose()).map_err(|NoProof(why)| refuse(why))
             }
         }
     }

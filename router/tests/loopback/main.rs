@@ -16,5 +16,6 @@ mod rig;
 mod streams;
 mod tables;
 mod tls;
+mod translation;
 mod upstream;
 mod wires;

@@ -10,12 +10,17 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use weir_router::source::pushed::{self, Pusher};
 use weir_router::{Config, Router, Secret};
-use weir_table::Table;
+use weir_table::{CredentialId, Table};
 
 use crate::tables::{credential, with_cluster};
 
 /// How long anything may take before a test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The key pair of AWS that a provider may have instead.
+pub(crate) fn key_pair() -> CredentialId {
+    CredentialId::of_aws_secret("default", "provider")
+}
 
 /// A router.
 #[derive(Debug)]
@@ -58,7 +63,11 @@ impl Rig {
 
     /// Replaces the table of namespace `default`.
     pub(crate) async fn push(&self, table: Table) {
-        let credentials = BTreeMap::from([(credential(), Secret::new("sk-test"))]);
+        let pair = r#"{"accessKeyId":"AKIDEXAMPLE","secretAccessKey":"secret","sessionToken":"token"}"#;
+        let credentials = BTreeMap::from([
+            (credential(), Secret::new("sk-test")),
+            (key_pair(), Secret::new(pair)),
+        ]);
         self.pusher.push(with_cluster(table), credentials).await.unwrap();
     }
 

@@ -2,7 +2,7 @@
 
 use weir_table::{BaseUrl, Dialect, Lack};
 
-use super::{Address, OpenAiSites, Proof, Sites};
+use super::{Address, OpenAiSites, Sites};
 use crate::body::ModelName;
 
 fn address(dialect: Dialect, url: &str) -> Address {
@@ -82,22 +82,4 @@ fn what_a_provider_lacks_is_nowhere() {
     let mut lacking = address(Dialect::OpenAI, "https://x/v1");
     lacking.lacks = [Lack::Responses].into();
     assert_eq!(openai(&lacking).responses, None);
-}
-
-#[test]
-fn every_dialect_has_its_own_header_for_the_key() {
-    for (dialect, header, text) in [
-        (Dialect::OpenAI, "authorization", "Bearer k"),
-        (Dialect::Bedrock, "authorization", "Bearer k"),
-        (Dialect::Anthropic, "x-api-key", "k"),
-        (Dialect::Gemini, "x-goog-api-key", "k"),
-        (Dialect::AzureOpenAI, "api-key", "k"),
-    ] {
-        let Some(Proof::Header(name, value)) = Proof::of_key(dialect, b"k\n") else {
-            panic!("{dialect:?}");
-        };
-        assert_eq!((name.as_str(), value.to_str().unwrap()), (header, text));
-        assert!(value.is_sensitive());
-    }
-    assert!(Proof::of_key(Dialect::OpenAI, b"a\nb").is_none());
 }

@@ -1,0 +1,57 @@
+//! Embeddings for callers of `OpenAI`'s dialect from targets of another.
+
+use bytes::Bytes;
+use http::Uri;
+use weir_dialect::embeddings::{self, EmbeddingAnswer, EmbeddingAsk};
+use weir_dialect::form::Usage;
+use weir_dialect::{Refusal, Unreadable, Written, bedrock, gemini};
+use weir_table::Dialect;
+
+use super::attempt::{Accepted, Order};
+use super::bounds::Bounds;
+use super::headers;
+use super::prove::proven;
+use super::translate::{collected, refused, stamp, unreadable};
+use crate::error::Failure;
+use crate::state::{Endpoint, Leaf};
+
+/// Asks `leaf`, which is at `uri`.
+pub(super) async fn embedded(
+    leaf: &Leaf,
+    endpoint: &Endpoint,
+    order: Order<'_>,
+    uri: &Uri,
+    bounds: Bounds,
+) -> Result<Accepted, Failure> {
+    let dialect = endpoint.dialect;
+    let own = order.prompt.without_own_fields();
+    let ask = embeddings::read_request(&own).map_err(refused)?;
+    let (texts, encoding) = (ask.texts.len(), ask.encoding);
+    let Written { body, dropped } = written(dialect, &ask, leaf.upstream.as_str()).map_err(refused)?;
+    drop(ask);
+    let headers = headers::translated(endpoint, order.headers);
+    let request = proven(endpoint, uri, headers, Bytes::from(body))?;
+    let read = collected(endpoint, request, bounds).await?;
+    let answer = answer(dialect, &read, texts).map_err(|_| unreadable(dialect, &read))?;
+    let document = embeddings::write_answer(&answer, encoding, &stamp(leaf, order));
+    let usage = answer.input_tokens.map(|input| Usage {
+        input,
+        ..Usage::default()
+    });
+    let headers = headers::of_translation("application/json", &dropped);
+    Ok(Accepted::of_document(headers, Bytes::from(document), usage))
+}
+
+fn written(dialect: Dialect, ask: &EmbeddingAsk<'_>, model: &str) -> Result<Written, Refusal> {
+    match dialect {
+        Dialect::Bedrock => bedrock::embeddings::write_request(ask, model),
+        _ => gemini::embeddings::write_request(ask, model),
+    }
+}
+
+fn answer(dialect: Dialect, read: &[u8], texts: usize) -> Result<EmbeddingAnswer, Unreadable> {
+    match dialect {
+        Dialect::Bedrock => bedrock::embeddings::read_answer(read, texts),
+        _ => gemini::embeddings::read_answer(read, texts),
+    }
+}
