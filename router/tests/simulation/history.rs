@@ -1,5 +1,6 @@
 //! What was seen of one schedule, by the callers and by the network, with virtual times since it began.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub(crate) struct Request {
     pub(crate) visits: Vec<Visit>,
     /// How many more there were that no provider saw, because it had hung up.
     pub(crate) lost: usize,
+    /// Providers at which something had gone wrong before the last attempt, so that they may be left alone.
+    pub(crate) troubled: BTreeSet<usize>,
     /// What its caller got.
     pub(crate) reply: Reply,
 }
@@ -153,8 +156,9 @@ impl fmt::Display for Request {
         let head = self.reply.head.map(|(status, at)| (status, time(at)));
         writeln!(
             f,
-            "  {} lost; {} {:?} with head {head:?}: {:?}",
+            "  {} lost, {:?} troubled; {} {:?} with head {head:?}: {:?}",
             self.lost,
+            self.troubled,
             time(self.reply.ended),
             self.reply.end,
             self.reply.text()

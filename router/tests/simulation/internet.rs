@@ -1,6 +1,7 @@
 //! The world that the router is run in: names of providers, what becomes of connections to them, and a log
 //! of every attempt.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -107,6 +108,14 @@ impl Internet {
                 ..visit.clone()
             })
             .collect()
+    }
+
+    /// The providers at which anything had gone wrong before the visit of this number.
+    pub(crate) fn troubled(&self, before: usize) -> BTreeSet<usize> {
+        let log = self.log();
+        let so_far = log.visits.iter().take(before);
+        let ill = so_far.filter(|visit| !visit.truth.prompt || visit.held);
+        ill.map(|visit| visit.provider).collect()
     }
 
     /// How often request `ask` was written to a provider that did not see it, because it had hung up.

@@ -102,13 +102,17 @@ impl Play {
         let reply = call(&self.internet, stream, ask).await;
         sleep(TIDY).await;
         let way = self.schedule.way(ask);
+        let visits = self.internet.visits(number);
+        let last = visits.last().map_or(usize::MAX, |visit| visit.number);
+        let troubled = self.internet.troubled(last);
         Request {
             ask: ask.clone(),
             sent,
             deadline: sent + way.limit,
             way,
-            visits: self.internet.visits(number),
+            visits,
             lost: self.internet.lost(number),
+            troubled,
             reply,
         }
     }

@@ -124,6 +124,8 @@ fn error_is_true(request: &Request, reading: &Reading) -> Result<(), String> {
             let late = at + LEAST + GRAIN > request.deadline || !request.way.by_the_book;
             ensure(late, || format!("it said so at {}", time(at)))
         }
+        // Nothing was asked, then or at the last, because of what had gone wrong before.
+        FailureClass::CircuitOpen if !request.troubled.is_empty() => Ok(()),
         _ => ensure(had, || format!("none was {class}")),
     }
 }
@@ -231,46 +233,46 @@ fn attempts_are_counted(request: &Request, _: &Reading) -> Result<(), String> {
 }
 
 fn rungs_in_order(request: &Request, _: &Reading) -> Result<(), String> {
+    let Some((last, before)) = request.visits.split_last() else {
+        return Ok(());
+    };
+    // A target that was passed over because it had failed may be asked after all when nothing else is left.
+    let asked_before = before.iter().filter(|visit| visit.provider == last.provider);
+    let may_be_last_resort = request.troubled.contains(&last.provider)
+        && asked_before.count() < attempts_at(request, last.provider);
+    let walked = if may_be_last_resort {
+        before
+    } else {
+        &request.visits
+    };
+    in_order(request, walked)
+}
+
+/// How often a provider may be asked on all its rungs together.
+fn attempts_at(request: &Request, provider: usize) -> usize {
+    let rungs = request.way.rungs.iter().filter(|rung| rung.provider == provider);
+    rungs.map(|rung| usize::from(rung.retries) + 1).sum()
+}
+
+/// Whether `visits` are a walk along the rungs.
+fn in_order(request: &Request, visits: &[Visit]) -> Result<(), String> {
     let mut left = request
         .way
         .rungs
         .iter()
         .map(|rung| (rung.provider, u32::from(rung.retries) + 1));
     let mut now = left.next();
-    for visit in &request.visits {
+    for visit in visits {
         // The first rung that is still to come and has attempts left is always the best to choose.
         while now.is_some_and(|(provider, attempts)| provider != visit.provider || attempts == 0) {
             now = left.next();
         }
         let Some((_, attempts)) = &mut now else {
-            if is_last_resort(request, visit) {
-                return Ok(());
-            }
             return Err(format!("v{} is one too many, or too late", visit.number));
         };
         *attempts -= 1;
     }
     Ok(())
-}
-
-/// Whether `visit` may be at a target that was passed over because its circuit was open: asked once, after
-/// everything else, and no more often than its rungs say.
-fn is_last_resort(request: &Request, visit: &Visit) -> bool {
-    let rungs = request
-        .way
-        .rungs
-        .iter()
-        .filter(|rung| rung.provider == visit.provider);
-    let allowed: usize = rungs.map(|rung| usize::from(rung.retries) + 1).sum();
-    let visits = request
-        .visits
-        .iter()
-        .filter(|other| other.provider == visit.provider);
-    let is_last = request
-        .visits
-        .last()
-        .is_some_and(|last| last.number == visit.number);
-    is_last && visits.count() <= allowed
 }
 
 fn in_time(request: &Request, reading: &Reading) -> Result<(), String> {
@@ -383,6 +385,7 @@ fn no_rung_left(request: &Request, reading: &Reading) -> Result<(), String> {
         .way
         .rungs
         .iter()
+        .filter(|rung| !request.troubled.contains(&rung.provider))
         .filter(|rung| request.visits.iter().all(|visit| visit.provider != rung.provider))
         .collect();
     ensure(unasked.len() <= request.lost, || {
@@ -399,7 +402,9 @@ fn retries_are_made(request: &Request, reading: &Reading) -> Result<(), String> 
         let over = next.map_or(request.reply.ended, |next| next.begun);
         let in_time = over + LONGEST_WAIT + LEAST <= request.deadline;
         let is_answer = source(reading) == Some(visit.number);
-        if is_answer || !in_time || !is_worth_a_retry(visit) || retries_left(request, at) == 0 {
+        let last_resort = in_order(request, &request.visits[..=at]).is_err();
+        let spared = is_answer || last_resort || !in_time || !is_worth_a_retry(visit);
+        if spared || retries_left(request, at) == 0 {
             continue;
         }
         let again = next.is_some_and(|next| next.provider == visit.provider);

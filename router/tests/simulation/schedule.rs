@@ -142,7 +142,7 @@ impl Schedule {
             .map(|_| Manners::draw(&mut dice, wanted))
             .collect();
         let root = policy(&mut dice, providers.len());
-        let asks = (0..dice.count(1, 3))
+        let asks = (0..dice.pick(&[1, 2, 3, 8]))
             .map(|_| ask(&mut dice, wanted, &root))
             .collect();
         let entries: Vec<_> = (0..providers.len())
