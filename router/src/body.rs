@@ -149,6 +149,11 @@ impl Prompt {
         &self.weir
     }
 
+    /// Whether this is a form.
+    pub(crate) fn is_form(&self) -> bool {
+        matches!(self.fields, Fields::Form(_))
+    }
+
     /// Whether the caller wants cache marks to be set: `requesty.auto_cache`.
     pub(crate) fn auto_cache(&self) -> bool {
         self.requesty.auto_cache || self.weir.auto_cache

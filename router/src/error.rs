@@ -1,11 +1,12 @@
-//! What goes wrong, as one value: its class decides, its text explains. Its body has the shape of
-//! `OpenAI`'s errors, with Weir's own fields beside theirs. Never holds a secret, a prompt or an answer.
+//! What goes wrong, as one value: its class decides, its text explains. It is written as its caller's dialect
+//! writes errors, with Weir's own fields beside. Never holds a secret, a prompt or an answer.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
+use weir_dialect::messages;
 use weir_table::{FailureClass, Origin};
 
 /// One failure of a request or of an attempt.
@@ -60,36 +61,56 @@ impl Failure {
         Self::new(FailureClass::InvalidRequest, message)
     }
 
-    /// The body of an error answer.
-    pub(crate) fn body(&self, voice: Voice) -> Bytes {
-        let error = self.written(voice);
+    /// The body of the error answer to the request `id`.
+    pub(crate) fn body(&self, voice: Voice, id: &str) -> Bytes {
         Bytes::from(match voice {
-            Voice::OpenAi | Voice::Responses => json(&Envelope { error }),
-            Voice::Anthropic => json(&Typed { kind: "error", error }),
+            Voice::OpenAi | Voice::Responses => json(&Envelope {
+                error: self.written(),
+            }),
+            Voice::Anthropic => {
+                messages::error_body(self.anthropic_kind(), &self.message, id, &self.beside())
+            }
         })
     }
 
-    /// The event that ends a stream which can't be completed.
-    pub(crate) fn event(&self, voice: Voice) -> Bytes {
-        let error = self.written(voice);
-        let (name, data) = match voice {
-            Voice::OpenAi => ("", json(&Envelope { error })),
-            Voice::Anthropic => ("event: error\n", json(&Typed { kind: "error", error })),
-            Voice::Responses => ("event: error\n", json(&Flat::of(error))),
-        };
-        Bytes::from([name.as_bytes(), b"data: ", &data, b"\n\n"].concat())
+    /// The event that ends a stream which can't be completed, in answer to the request `id`.
+    pub(crate) fn event(&self, voice: Voice, id: &str) -> Bytes {
+        let mut event = Vec::new();
+        match voice {
+            Voice::OpenAi => data(
+                &Envelope {
+                    error: self.written(),
+                },
+                &mut event,
+            ),
+            Voice::Responses => {
+                event.extend_from_slice(b"event: error\n");
+                data(&Flat::of(self.written()), &mut event);
+            }
+            Voice::Anthropic => {
+                let kind = self.anthropic_kind();
+                messages::error_event(kind, &self.message, id, &self.beside(), &mut event);
+            }
+        }
+        Bytes::from(event)
     }
 
-    fn written(&self, voice: Voice) -> Written<'_> {
-        let kind = match voice {
-            Voice::Anthropic => anthropic_kind(self.class),
-            Voice::OpenAi | Voice::Responses => {
-                self.detail.kind.as_deref().unwrap_or_else(|| kind(self.class))
-            }
-        };
+    fn anthropic_kind(&self) -> &'static str {
+        messages::error_kind(self.class.status())
+    }
+
+    /// What stands beside the fields that Anthropic's SDKs know.
+    fn beside(&self) -> [(&'static str, &'static str); 2] {
+        [
+            ("origin", self.class.origin().as_str()),
+            ("class", self.class.as_str()),
+        ]
+    }
+
+    fn written(&self) -> Written<'_> {
         Written {
             message: &self.message,
-            kind,
+            kind: self.detail.kind.as_deref().unwrap_or_else(|| kind(self.class)),
             param: self.detail.param.as_deref(),
             code: self.detail.code.as_deref().or_else(|| code(self.class)),
             origin: self.class.origin(),
@@ -115,15 +136,15 @@ fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }
 
-#[derive(Serialize)]
-struct Envelope<'a> {
-    error: Written<'a>,
+/// Appends an event without a name.
+fn data(value: &impl Serialize, into: &mut Vec<u8>) {
+    into.extend_from_slice(b"data: ");
+    into.extend_from_slice(&json(value));
+    into.extend_from_slice(b"\n\n");
 }
 
 #[derive(Serialize)]
-struct Typed<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
+struct Envelope<'a> {
     error: Written<'a>,
 }
 
@@ -172,23 +193,6 @@ fn kind(class: FailureClass) -> &'static str {
     }
 }
 
-/// The `type` that Anthropic's SDKs know for such an error.
-fn anthropic_kind(class: FailureClass) -> &'static str {
-    match class {
-        FailureClass::Unauthenticated => "authentication_error",
-        FailureClass::Forbidden | FailureClass::PolicyNotFound => "not_found_error",
-        FailureClass::RequestTooLarge => "request_too_large",
-        FailureClass::LimitExceeded | FailureClass::RateLimited => "rate_limit_error",
-        FailureClass::Overloaded
-        | FailureClass::Overload
-        | FailureClass::CircuitOpen
-        | FailureClass::PolicyUnavailable => "overloaded_error",
-        _ if class.status() == 504 => "timeout_error",
-        _ if class.origin() == Origin::Caller => "invalid_request_error",
-        _ => "api_error",
-    }
-}
-
 /// The `code` that `OpenAI`'s SDKs know for such an error.
 fn code(class: FailureClass) -> Option<&'static str> {
     match class {
@@ -211,7 +215,7 @@ mod tests {
     fn an_error_has_all_four_fields_of_openai_and_ours() {
         let failure = Failure::new(FailureClass::PolicyNotFound, "no such policy");
         for voice in [Voice::OpenAi, Voice::Responses] {
-            let body: serde_json::Value = serde_json::from_slice(&failure.body(voice)).unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&failure.body(voice, "req_1")).unwrap();
             assert_eq!(
                 body,
                 serde_json::json!({"error": {
@@ -223,13 +227,15 @@ mod tests {
     }
 
     #[test]
-    fn anthropics_errors_say_their_type_twice() {
+    fn anthropics_errors_say_their_type_twice_and_whose_they_are() {
         let failure = Failure::new(FailureClass::RateLimited, "slower");
-        let body: serde_json::Value = serde_json::from_slice(&failure.body(Voice::Anthropic)).unwrap();
+        let body: serde_json::Value =
+            serde_json::from_slice(&failure.body(Voice::Anthropic, "req_1")).unwrap();
         assert_eq!(
             (&body["type"], &body["error"]["type"], &body["error"]["class"]),
             (&"error".into(), &"rate_limit_error".into(), &"RateLimited".into())
         );
+        assert_eq!(body["request_id"], "req_1");
     }
 
     #[test]
@@ -246,7 +252,7 @@ mod tests {
                 "event: error\ndata: {\"type\":\"error\",\"code\":",
             ),
         ] {
-            let event = failure.event(voice);
+            let event = failure.event(voice, "req_1");
             let text = std::str::from_utf8(&event).unwrap();
             assert!(text.starts_with(begins) && text.ends_with("}\n\n"), "{text}");
         }

@@ -121,7 +121,7 @@ fn what_a_provider_writes_of_a_credential_is_withheld() {
             status,
             r#"{"error":{"message":"Incorrect API key provided: sk-secret","code":"sk-secret"}}"#,
         );
-        assert!(!String::from_utf8_lossy(&failure.body(Voice::OpenAi)).contains("sk-secret"));
+        assert!(!String::from_utf8_lossy(&failure.body(Voice::OpenAi, "")).contains("sk-secret"));
     }
 }
 
@@ -132,7 +132,7 @@ fn what_a_provider_writes_of_itself_is_withheld() {
     for status in [404, 408, 409, 429, 500, 503] {
         let failure = of(status, &format!(r#"{{"error":{said}}}"#));
         assert_eq!(failure.message, format!("the provider answered {status}"));
-        assert!(!String::from_utf8_lossy(&failure.body(Voice::OpenAi)).contains("-1"));
+        assert!(!String::from_utf8_lossy(&failure.body(Voice::OpenAi, "")).contains("-1"));
     }
     let failure = in_band(Dialect::OpenAI, said.as_bytes());
     assert_eq!(failure.message, "the provider sent an error inside its answer");

@@ -117,7 +117,7 @@ async fn pass(
     let operation = order.operation;
     if operation.only_passes() {
         let body = order.prompt.for_upstream(&leaf.upstream);
-        let request = request(uri, headers::through(endpoint, order.headers), body);
+        let request = request(uri, headers::through(endpoint, order.headers, order.prompt), body);
         return through(endpoint, request, bounds).await;
     }
     let headers = headers::upstream(endpoint, order.headers);

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue};
 use weir_dialect::Dropped;
 use weir_table::Dialect;
 
+use crate::body::Prompt;
 use crate::state::{Endpoint, Proof};
 
 /// What a caller says that any provider may hear.
@@ -89,11 +90,16 @@ fn named(dropped: &Dropped) -> Option<HeaderValue> {
     HeaderValue::try_from(text).ok().filter(|text| !text.is_empty())
 }
 
-/// The headers of a request that only passes through: its body is of the caller's type, and its answer may be
-/// encoded as the caller likes.
-pub(super) fn through(endpoint: &Endpoint, from: &HeaderMap) -> HeaderMap {
+/// The headers of a request that only passes through: its answer may be encoded as the caller likes. A JSON
+/// body is called one, whatever the caller calls it; a form is called as the caller does, for its boundary.
+pub(super) fn through(endpoint: &Endpoint, from: &HeaderMap, prompt: &Prompt) -> HeaderMap {
     let mut to = common(endpoint, from);
-    copy(from, &mut to, &[CONTENT_TYPE, ACCEPT_ENCODING]);
+    copy(from, &mut to, &[ACCEPT_ENCODING]);
+    if prompt.is_form() {
+        copy(from, &mut to, &[CONTENT_TYPE]);
+    } else {
+        to.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
     to
 }
 

@@ -97,7 +97,10 @@ fn unsupported(dialect: Dialect, operation: Operation) -> Failure {
         Dialect::AzureOpenAI => "Azure OpenAI",
     };
     let text = match operation {
-        Operation::Own => format!("{name} is asked, which does not list this path in its `passthroughPaths`"),
+        Operation::Own => format!(
+            "this path cannot be served by this target, which is {name}: only OpenAI-style providers that list \
+             it in `passthroughPaths` can"
+        ),
         _ => format!(
             "{} cannot be served by this target, which is {name}",
             operation.path()

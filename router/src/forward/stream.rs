@@ -155,7 +155,8 @@ impl EventStream {
     fn fail(&mut self, failure: &Failure) {
         self.tell_usage();
         self.source = None;
-        self.out.push(failure.event(self.voice));
+        let id = self.record.as_ref().map_or("", Record::id);
+        self.out.push(failure.event(self.voice, id));
         if let Some(record) = self.record.take() {
             record.failed(failure.class);
         }

@@ -58,7 +58,7 @@ pub(super) async fn translated(
         dropped,
         stamp,
         writer,
-    } = compose(leaf, order, tongues)?;
+    } = compose(leaf, endpoint, order, tongues)?;
     let headers = headers::translated(endpoint, order.headers);
     let request = proven(endpoint, uri, headers, body)?;
     if let Some(writer) = writer {
@@ -72,14 +72,22 @@ pub(super) async fn translated(
     Ok(Accepted::of_document(headers, body, usage))
 }
 
-fn compose(leaf: &Leaf, order: Order<'_>, tongues: Tongues) -> Result<Composed, Failure> {
+fn compose(
+    leaf: &Leaf,
+    endpoint: &Endpoint,
+    order: Order<'_>,
+    tongues: Tongues,
+) -> Result<Composed, Failure> {
     let own = order.prompt.without_own_fields();
     let mut ask = tongues.caller.read_request(&own).map_err(refused)?;
     ask.auto_cache |= order.prompt.auto_cache();
-    let model = leaf.upstream.as_str();
-    let written = tongues.target.write_request(&ask, model).map_err(refused)?;
     let stamp = stamp(leaf, order);
     let writer = ask.stream.then(|| tongues.caller.writer(stamp.clone(), &ask));
+    ask.stream_usage = endpoint.tells_usage();
+    let written = tongues
+        .target
+        .write_request(&ask, &stamp.model)
+        .map_err(refused)?;
     Ok(Composed {
         body: Bytes::from(written.body),
         dropped: written.dropped,

@@ -69,6 +69,11 @@ impl Record {
         self.caller = caller.holder.map(|holder| holder.label.clone());
     }
 
+    /// The request's id.
+    pub(crate) fn id(&self) -> &str {
+        self.id.to_str().unwrap_or_default()
+    }
+
     /// Where the key of the hash came from, such as `requesty.trace_id`.
     pub(crate) fn keyed_by(&mut self, source: Cow<'static, str>) {
         self.key_source = source;
@@ -163,7 +168,7 @@ impl Record {
             |at: Instant| u64::try_from(at.duration_since(self.begun).as_micros()).unwrap_or(u64::MAX);
         tracing::info!(
             target: ACCESS,
-            id = self.id.to_str().unwrap_or_default(),
+            id = self.id(),
             operation = self.operation,
             caller = self.caller.as_deref().unwrap_or_default(),
             policy,

@@ -184,7 +184,7 @@ fn give_up(
     id: &HeaderValue,
     trail: Trail<'_>,
 ) -> Response<Outgoing> {
-    let mut response = respond::error(failure, voice, again);
+    let mut response = respond::error(failure, voice, id.to_str().unwrap_or_default(), again);
     respond::sign(&mut response, id.clone(), trail);
     record.responds(response.status());
     record.failed(failure.class);

@@ -69,7 +69,7 @@ pub(super) fn answer(hub: &Hub, head: &Parts, path: Option<&str>, id: HeaderValu
         .and_then(|caller| at(&snapshot, caller, &head.method, path));
     let mut response = match answered {
         Ok(document) => respond::json(StatusCode::OK, document),
-        Err(failure) => respond::error(&failure, Voice::OpenAi, Again::AsUsual),
+        Err(failure) => respond::error(&failure, Voice::OpenAi, "", Again::AsUsual),
     };
     respond::sign(&mut response, id, Trail::default());
     response

@@ -56,9 +56,9 @@ pub(super) fn answer(accepted: Accepted) -> Response<Outgoing> {
     response
 }
 
-/// An error.
-pub(super) fn error(failure: &Failure, voice: Voice, again: Again) -> Response<Outgoing> {
-    let mut response = json(status(failure), failure.body(voice));
+/// An error in answer to the request `id`.
+pub(super) fn error(failure: &Failure, voice: Voice, id: &str, again: Again) -> Response<Outgoing> {
+    let mut response = json(status(failure), failure.body(voice, id));
     let headers = response.headers_mut();
     if again == Again::No {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));

@@ -8,7 +8,7 @@ use weir_table::{BaseUrl, Credential, Dialect, Lack, Provider};
 
 use crate::rig::{Reply, Rig, key_pair};
 use crate::tables::{chain, model, provider, rung, table};
-use crate::upstream::{Act, Upstream, answer, chunk, last_chunk, stream_head};
+use crate::upstream::{Act, Upstream, answer, chunk, error, last_chunk, stream_head};
 
 /// A router whose policy `talk` goes first to `p/a` and then to `p/b`, both at `upstream`.
 async fn rig(upstream: &Upstream, dialect: Dialect) -> Rig {
@@ -424,11 +424,26 @@ async fn a_stream_of_messages_is_read_from_a_chat() {
         text.contains(r#""text":"hi""#) && text.contains("event: message_stop\n"),
         "{text}"
     );
+    let usage = &upstream.seen()[0].json()["stream_options"];
+    assert_eq!(usage, &json!({"include_usage": true}));
     let broken = rig.post("/v1/messages", "", asks).await.text();
     assert!(
         broken.contains("event: error\n") && !broken.contains("message_stop"),
         "{broken}"
     );
+}
+
+#[tokio::test]
+async fn a_chat_that_tells_no_usage_is_not_asked_for_it() {
+    let upstream = Upstream::start(vec![error("503 Service Unavailable", "x", "")]).await;
+    let rig = configured(&upstream, |provider| provider.lacks = [Lack::StreamUsage].into()).await;
+    let asks = br#"{"model":"p/x","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"x"}]}"#;
+    let refused = rig.post("/v1/messages", "", asks).await;
+    assert_eq!(
+        refused.json()["request_id"].as_str(),
+        refused.header("x-request-id")
+    );
+    assert_eq!(upstream.seen()[0].json()["stream_options"], Value::Null);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Forms that are read as every provider would, and forms that could be read in two ways.
 
+use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
 use weir_table::FailureClass;
 
 use super::{boundary, parts};
@@ -102,5 +103,37 @@ fn the_boundary_is_the_one_that_is_given() {
         "multipart/form-data; boundary=a; boundary=b",
     ] {
         assert_eq!(of(bad), Some(None), "{bad}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_parts_hold_they_are_found(
+        values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 1..5),
+    ) {
+        let boundary = "=_boundary-that-no-value-holds";
+        let mut body = Vec::new();
+        for value in &values {
+            body.extend_from_slice(format!("--{boundary}\r\ncontent-disposition: form-data; name=v\r\n\r\n").as_bytes());
+            body.extend_from_slice(value);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(format!("--{boundary}--").as_bytes());
+        let found = parts(&body, boundary).unwrap();
+        let read: Vec<_> = found.iter().map(|part| body[part.value.clone()].to_vec()).collect();
+        prop_assert_eq!(read, values);
+    }
+
+    #[test]
+    fn parts_lie_in_order_in_whatever_is_sent(
+        pieces in prop::collection::vec(prop::sample::select(vec![
+            "--b", "\r\n", "--", "content-disposition:", " form-data;", " name=", "\"", "model", ";", "x",
+        ]), 0..24),
+    ) {
+        let body = pieces.concat();
+        let found = parts(body.as_bytes(), "b").unwrap_or_default();
+        let places = |part: &super::Part| [part.whole.start, part.name.start, part.name.end, part.value.end];
+        let places: Vec<_> = found.iter().flat_map(places).collect();
+        prop_assert!(places.is_sorted() && places.last().is_none_or(|end| *end <= body.len()));
     }
 }
