@@ -107,6 +107,22 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Whether `read` holds nothing but what keeps a connection alive: comments, and the pings of Anthropic's
+/// streams. It says nothing of whether the model is still at work.
+pub(crate) fn only_keeps_alive(read: &[u8]) -> bool {
+    let mut lines = read.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.all(|line| match line {
+        [] | [b':', ..] | b"event: ping" | b"event:ping" => true,
+        _ => line.strip_prefix(b"data:").is_some_and(is_ping),
+    })
+}
+
+/// Whether `data` is `{"type": "ping"}`.
+fn is_ping(data: &[u8]) -> bool {
+    let letters = data.iter().filter(|byte| !byte.is_ascii_whitespace());
+    letters.eq(br#"{"type":"ping"}"#)
+}
+
 /// What an event carries.
 #[derive(PartialEq, Eq)]
 pub(super) enum Payload<'a> {

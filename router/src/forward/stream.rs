@@ -12,7 +12,7 @@ use weir_table::FailureClass;
 
 use super::flow::{Flow, Outbox, Turn};
 use super::pool::Inflow;
-
+use super::sse::only_keeps_alive;
 use crate::error::{Failure, Voice};
 use crate::observe::Record;
 
@@ -90,7 +90,9 @@ impl EventStream {
             self.source = None;
         }
         let Some(source) = &mut self.source else { return };
-        self.silence.broken();
+        if !only_keeps_alive(read) {
+            self.silence.broken();
+        }
         let turn = source.flow.pass(read, &mut self.out);
         self.turn(turn);
     }
