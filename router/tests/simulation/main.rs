@@ -10,6 +10,7 @@
 mod answer;
 mod caller;
 mod dice;
+mod failure_table;
 mod fault;
 mod history;
 mod internet;
