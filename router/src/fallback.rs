@@ -148,8 +148,13 @@ impl Noted {
         }
     }
 
-    fn is_of_provider(&self) -> bool {
-        self.failure.class.origin() == Origin::Provider
+    /// How much it says where no more particular rule holds: what the router itself decided says least.
+    fn rank(&self) -> u8 {
+        match self.failure.class.origin() {
+            Origin::Provider => 2,
+            Origin::Credential | Origin::Caller => 1,
+            Origin::Router => 0,
+        }
     }
 
     /// The failure as if it had come at `now`.
@@ -177,7 +182,7 @@ impl Useful {
         if failure.class == FailureClass::RateLimited && is_soonest {
             self.soonest = Some(noted.clone());
         }
-        if noted.is_of_provider() || !self.last.as_ref().is_some_and(Noted::is_of_provider) {
+        if self.last.as_ref().is_none_or(|last| noted.rank() >= last.rank()) {
             self.last = Some(noted);
         }
     }

@@ -160,6 +160,13 @@ fn the_most_useful_error_is_told() {
         (C::Overloaded, None)
     );
     assert_eq!(most(&[(0, C::Unauthorized, None)]), (C::Unauthorized, None));
+    for of_router in [C::CircuitOpen, C::PolicyUnavailable] {
+        assert_eq!(
+            most(&[(0, C::Unauthorized, None), (1, of_router, None)]),
+            (C::Unauthorized, None),
+            "what was really asked says more"
+        );
+    }
 }
 
 #[test]
