@@ -154,6 +154,15 @@ impl Prompt {
         matches!(self.fields, Fields::Form(_))
     }
 
+    /// What the caller wants to find its request by in the access log, joined by commas.
+    pub(crate) fn tags(&self) -> String {
+        let both = [&*self.requesty.tags, &*self.weir.tags];
+        both.into_iter()
+            .filter(|tags| !tags.is_empty())
+            .collect::<Vec<_>>()
+            .join(",")
+    }
+
     /// Whether the caller wants cache marks to be set: `requesty.auto_cache`.
     pub(crate) fn auto_cache(&self) -> bool {
         self.requesty.auto_cache || self.weir.auto_cache

@@ -35,13 +35,15 @@ impl Engine {
     /// `config`, what is about addresses and the end is for others.
     pub fn start(config: &Config, surroundings: Surroundings, updates: Updates) -> io::Result<Self> {
         let tables = Arc::new(Tables::default());
-        let metrics = Arc::new(Metrics::new(&tables));
+        let healths = Arc::default();
+        let metrics = Arc::new(Metrics::new(&tables, &healths));
         let pools = Arc::new(Pools::new(surroundings.clone()));
         let registries = Registries {
             pools: pools.clone(),
-            healths: Arc::default(),
+            healths,
         };
-        let assembler = Assembler::new(tables.clone(), metrics.clone(), registries);
+        let clock = surroundings.clone();
+        let assembler = Assembler::new(tables.clone(), metrics.clone(), registries, clock);
         let assembling = watched("weir-tables", move || assembler.run(updates))?;
         let hub = Arc::new(Hub {
             tables,

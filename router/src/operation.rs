@@ -17,6 +17,9 @@ const LISTED: [&str; 8] = [
     "/v1/score",
 ];
 
+/// Where the list of what a caller may name is.
+pub(crate) const LIST: &str = "/v1/models";
+
 /// One of the operations that are routed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
@@ -51,6 +54,20 @@ impl Operation {
             "/v1/embeddings" => Self::Embeddings,
             _ => Self::Listed(LISTED.into_iter().find(|listed| *listed == path)?),
         })
+    }
+
+    /// What [`Operation::path`] can be.
+    pub(crate) fn paths() -> impl Iterator<Item = &'static str> {
+        let own = [
+            Self::ChatCompletions,
+            Self::Messages,
+            Self::CountTokens,
+            Self::Responses,
+            Self::Completions,
+            Self::Embeddings,
+            Self::Own,
+        ];
+        own.map(Self::path).into_iter().chain(LISTED)
     }
 
     /// Whether models of `kind` can be asked. What is only passed through, any model may have.

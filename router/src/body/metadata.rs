@@ -1,9 +1,12 @@
 //! The `requesty` and `weir` objects of a request: who sent it, for the hash, and whether its prompt is to be
-//! cached. What else is in them (`tags`, `extra`) is for logs: whoever keeps it reads it here, and bounds it.
+//! cached. `tags` are for the access log and nothing else, within bounds; `extra` may hold anything, and is not kept.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
+
+use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::scan::{Member, members};
 use super::text::{NoText, means, string_or_number};
@@ -19,6 +22,8 @@ pub(crate) struct Metadata {
     pub(crate) trace_id: Option<String>,
     /// `user_id`, likewise.
     pub(crate) user_id: Option<String>,
+    /// `tags`, within bounds and joined by commas.
+    pub(crate) tags: String,
     /// `auto_cache`: whether cache marks are to be set where the caller set none.
     pub(crate) auto_cache: bool,
 }
@@ -29,6 +34,7 @@ impl fmt::Debug for Metadata {
         f.debug_struct("Metadata")
             .field("trace_id", &self.trace_id.as_ref().map(String::len))
             .field("user_id", &self.user_id.as_ref().map(String::len))
+            .field("tags", &self.tags.len())
             .field("auto_cache", &self.auto_cache)
             .finish()
     }
@@ -50,11 +56,57 @@ impl Metadata {
             }
         };
         let auto_cache = only(raw, &members, "auto_cache", &format!("{name}.auto_cache"))?;
+        let tags = only(raw, &members, "tags", &format!("{name}.tags"))?;
         Ok(Self {
             trace_id: id("trace_id")?,
             user_id: id("user_id")?,
+            tags: tags.map(|value| tags_of(&raw[value])).unwrap_or_default(),
             auto_cache: auto_cache.is_some_and(|value| &raw[value] == b"true"),
         })
+    }
+}
+
+/// The most tags of a request that are kept.
+const MAX_TAGS: usize = 8;
+
+/// The most bytes of a tag that are kept.
+const MAX_TAG_BYTES: usize = 64;
+
+/// The tags in `raw`, as far as they are kept. What is no list of texts has none: nothing is refused for what
+/// only a log wants to know.
+fn tags_of(raw: &[u8]) -> String {
+    let tags: FirstTags = serde_json::from_slice(raw).unwrap_or_default();
+    tags.0.join(",")
+}
+
+/// The first texts of a list.
+#[derive(Default)]
+struct FirstTags(Vec<String>);
+
+impl<'de> Deserialize<'de> for FirstTags {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Self::default())
+    }
+}
+
+impl<'de> Visitor<'de> for FirstTags {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Self, A::Error> {
+        while let Some(tag) = list.next_element::<&RawValue>()? {
+            let text = string_or_number(tag.get().as_bytes());
+            if let Ok(text) = text
+                && self.0.len() < MAX_TAGS
+            {
+                let end = text.floor_char_boundary(MAX_TAG_BYTES);
+                self.0.push(text[..end].to_owned());
+            }
+        }
+        Ok(self)
     }
 }
 
@@ -117,6 +169,24 @@ mod tests {
             assert_eq!(failure.class, FailureClass::InvalidRequest);
             failure.message.into_owned()
         })
+    }
+
+    fn tags(json: &str) -> String {
+        Metadata::read(json.as_bytes(), "requesty").unwrap().tags
+    }
+
+    #[test]
+    fn tags_are_kept_within_bounds_and_never_a_reason_to_refuse() {
+        assert_eq!(tags(r#"{"tags":["a","b\"c",7,null,{"x":1},"é"]}"#), "a,b\"c,7,é");
+        assert_eq!(
+            tags(r#"{"tags":["1","2","3","4","5","6","7","8","9"]}"#),
+            "1,2,3,4,5,6,7,8"
+        );
+        let long = format!(r#"{{"tags":["{}é"]}}"#, "x".repeat(63));
+        assert_eq!(tags(&long), "x".repeat(63));
+        for none in [r#"{"tags":"a"}"#, r#"{"tags":null}"#, r#"{"tags":{"a":1}}"#, "{}"] {
+            assert_eq!(tags(none), "", "{none}");
+        }
     }
 
     #[test]

@@ -73,7 +73,6 @@ impl Circuit {
     }
 
     /// What it is about.
-    #[cfg_attr(not(test), expect(dead_code, reason = "read where circuits are counted"))]
     pub(crate) fn name(&self) -> &Name {
         &self.name
     }

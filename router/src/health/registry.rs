@@ -117,7 +117,6 @@ impl Healths {
     }
 
     /// Every circuit that somebody holds, of credentials and of models.
-    #[cfg_attr(not(test), expect(dead_code, reason = "read where circuits are counted"))]
     pub(crate) fn circuits(&self) -> Vec<Seen> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let accounts = known.accounts.values().filter_map(Weak::upgrade);

@@ -3,16 +3,20 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
 use tokio::time::Instant;
 use weir_dialect::form::Usage;
 use weir_table::FailureClass;
 
-use super::metrics::{Metrics, TargetLabels};
+use super::metrics::Metrics;
+use super::series::{Ended, Outcome, Series, word};
+use super::task::Task;
 use crate::access::Caller;
 use crate::error::Failure;
 use crate::log::ACCESS;
+use crate::operation::Operation;
 use crate::state::Leaf;
 
 /// A request under way.
@@ -22,12 +26,17 @@ pub(crate) struct Record {
     others: u64,
     begun: Instant,
     id: HeaderValue,
-    operation: &'static str,
+    operation: Operation,
     caller: Option<Arc<str>>,
     key_source: Cow<'static, str>,
+    tags: String,
     leaf: Option<Arc<Leaf>>,
+    /// Why the last attempt failed, until there is another.
+    failed: Option<FailureClass>,
     attempts: u32,
     committed: Option<Instant>,
+    streamed: bool,
+    dropped: u64,
     status: u16,
     usage: Option<Usage>,
     ended: bool,
@@ -35,7 +44,7 @@ pub(crate) struct Record {
 
 impl Record {
     /// Begins the record of the request `id`.
-    pub(crate) fn begin(metrics: &Arc<Metrics>, id: HeaderValue, operation: &'static str) -> Self {
+    pub(crate) fn begin(metrics: &Arc<Metrics>, id: HeaderValue, operation: Operation) -> Self {
         let others = metrics.in_flight.inc();
         Self {
             others: u64::try_from(others).unwrap_or_default(),
@@ -45,9 +54,13 @@ impl Record {
             operation,
             caller: None,
             key_source: Cow::Borrowed("none"),
+            tags: String::new(),
             leaf: None,
+            failed: None,
             attempts: 0,
             committed: None,
+            streamed: false,
+            dropped: 0,
             status: FailureClass::Cancelled.status(),
             usage: None,
             ended: false,
@@ -79,26 +92,45 @@ impl Record {
         self.key_source = source;
     }
 
+    /// What the caller wants to find its request by.
+    pub(crate) fn tagged(&mut self, tags: String) {
+        self.tags = tags;
+    }
+
     /// A target is about to be asked.
     pub(crate) fn asks(&mut self, leaf: &Arc<Leaf>) {
         self.attempts += 1;
         self.metrics.attempts.inc();
-        self.leaf = Some(leaf.clone());
+        let last = self.leaf.replace(leaf.clone());
+        let failed = self.failed.take();
+        match last {
+            None => drop(self.metrics.series(leaf).first_choices.inc()),
+            Some(last) if Arc::ptr_eq(&last, leaf) => self.metrics.series(leaf).retries.count(failed),
+            Some(last) => self.metrics.series(&last).fallbacks.count(failed),
+        }
     }
 
     /// The target last asked failed.
-    pub(crate) fn attempt_failed(&self, class: FailureClass) {
-        if let Some(leaf) = &self.leaf {
-            self.metrics
-                .failed_attempts
-                .get_or_create(&labels(leaf, class.as_str()))
-                .inc();
+    pub(crate) fn attempt_failed(&mut self, class: FailureClass) {
+        self.failed = Some(class);
+        if let Some(series) = self.series() {
+            series.failed_attempts.count(Some(class));
         }
     }
 
     /// An answer is certain.
     pub(crate) fn committed(&mut self) {
         self.committed = Some(Instant::now());
+    }
+
+    /// The answer comes as a stream, whose first content has come.
+    pub(crate) fn streams(&mut self) {
+        self.streamed = true;
+    }
+
+    /// So many fields of the request had no place at the target.
+    pub(crate) fn dropped(&mut self, fields: u64) {
+        self.dropped = fields;
     }
 
     /// The answer took this, as its provider says.
@@ -123,16 +155,7 @@ impl Record {
 
     /// The caller has the whole answer.
     pub(crate) fn succeeded(mut self) {
-        match &self.leaf {
-            Some(leaf) => {
-                let metrics = &self.metrics;
-                leaf.served
-                    .get_or_init(|| metrics.requests.get_or_create_owned(&labels(leaf, "ok")))
-                    .inc();
-            }
-            None => self.count("ok"),
-        }
-        self.end("ok");
+        self.end(None);
     }
 
     /// The caller has an error, or a stream that ended in one. What broke after it was committed is nobody's
@@ -142,45 +165,67 @@ impl Record {
             leaf.health
                 .failed(committed, &Failure::new(class, ""), Instant::now());
         }
-        self.count(class.as_str());
-        self.end(class.as_str());
+        self.end(Some(class));
     }
 
-    fn count(&self, outcome: &'static str) {
-        let none = || TargetLabels {
-            namespace: String::new(),
-            policy: String::new(),
-            target: String::new(),
-            outcome,
-        };
-        let labels = self.leaf.as_ref().map_or_else(none, |leaf| labels(leaf, outcome));
-        self.metrics.requests.get_or_create(&labels).inc();
+    fn series(&self) -> Option<&Series> {
+        self.leaf.as_ref().map(|leaf| self.metrics.series(leaf))
     }
 
-    fn end(&mut self, outcome: &'static str) {
+    fn end(&mut self, outcome: Outcome) {
         self.ended = true;
         self.metrics.in_flight.dec();
+        let lasted = self.begun.elapsed();
+        self.count(outcome, lasted);
+        self.log(outcome, lasted);
+    }
+
+    fn count(&self, outcome: Outcome, lasted: Duration) {
+        let (Some(leaf), Some(series)) = (&self.leaf, self.series()) else {
+            return self.metrics.ended_without_target(outcome);
+        };
+        series.ended(Ended {
+            task: Task::of(self.operation),
+            outcome,
+            lasted,
+            first_token: self.answered_after().filter(|_| self.streamed),
+            usage: self.usage,
+            prices: &leaf.prices,
+        });
+    }
+
+    /// How long it took until an answer was certain.
+    fn answered_after(&self) -> Option<Duration> {
+        self.committed
+            .map(|committed| committed.duration_since(self.begun))
+    }
+
+    fn log(&self, outcome: Outcome, lasted: Duration) {
         let (policy, target) = self
             .leaf
             .as_ref()
             .map_or(("", ""), |leaf| (&*leaf.path, &*leaf.label));
-        let micros =
-            |at: Instant| u64::try_from(at.duration_since(self.begun).as_micros()).unwrap_or(u64::MAX);
+        let usage = self.usage.as_ref();
         tracing::info!(
             target: ACCESS,
             id = self.id(),
-            operation = self.operation,
+            operation = self.operation.path(),
             caller = self.caller.as_deref().unwrap_or_default(),
             policy,
             model = target,
             key_source = &*self.key_source,
+            tags = Some(&*self.tags).filter(|tags| !tags.is_empty()),
             attempts = u64::from(self.attempts),
-            outcome,
+            outcome = word(outcome),
             status = u64::from(self.status),
-            input_tokens = self.usage.map(|usage| usage.input),
-            output_tokens = self.usage.map(|usage| usage.output),
-            committed_micros = self.committed.map(micros),
-            total_micros = micros(Instant::now()),
+            dropped_fields = Some(self.dropped).filter(|fields| *fields > 0),
+            input_tokens = usage.map(|usage| usage.input),
+            cache_read_tokens = usage.map(|usage| usage.cache_read).filter(|tokens| *tokens > 0),
+            cache_write_tokens = usage.map(|usage| usage.cache_write).filter(|tokens| *tokens > 0),
+            output_tokens = usage.map(|usage| usage.output),
+            reasoning_tokens = usage.map(|usage| usage.reasoning).filter(|tokens| *tokens > 0),
+            committed_micros = self.answered_after().map(micros),
+            total_micros = micros(lasted),
         );
     }
 }
@@ -188,17 +233,11 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         if !self.ended {
-            self.count(FailureClass::Cancelled.as_str());
-            self.end(FailureClass::Cancelled.as_str());
+            self.end(Some(FailureClass::Cancelled));
         }
     }
 }
 
-fn labels(leaf: &Leaf, outcome: &'static str) -> TargetLabels {
-    TargetLabels {
-        namespace: leaf.namespace.to_string(),
-        policy: leaf.path.to_string(),
-        target: leaf.label.to_string(),
-        outcome,
-    }
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

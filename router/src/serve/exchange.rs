@@ -36,10 +36,15 @@ pub(super) async fn answer(hub: &Arc<Hub>, request: Request<Incoming>) -> Respon
     let posted = path.as_deref().filter(|_| head.method == Method::POST);
     let asked = posted.and_then(|path| Some((operation(hub, path)?, path)));
     let id = request_id(hub.surroundings.request_id());
+    let word = match asked {
+        Some((operation, _)) => Some(operation.path()),
+        None => path.as_deref().and_then(models::word),
+    };
     let mut response = match asked {
         Some((operation, path)) => routed(hub, operation, path, &head, &mut body, &id).await,
         None => models::answer(hub, &head, path.as_deref(), id),
     };
+    hub.metrics.responded(word, response.status());
     discard(&head.headers, body);
     if hub.drain.is_announced() {
         respond::close(&mut response);
@@ -61,7 +66,7 @@ async fn routed(
     body: &mut Incoming,
     id: &HeaderValue,
 ) -> Response<Outgoing> {
-    let mut record = Record::begin(&hub.metrics, id.clone(), operation.path());
+    let mut record = Record::begin(&hub.metrics, id.clone(), operation);
     let found = async {
         not_too_many(hub, &record)?;
         let snapshot = hub.tables.load_full();
@@ -69,6 +74,7 @@ async fn routed(
         record.called_by(caller);
         let (bytes, place) = request::read(&head.headers, body, hub.max_body_bytes, &hub.room).await?;
         let prompt = understand(bytes, operation, &head.headers)?;
+        record.tagged(prompt.tags());
         let route = find(&snapshot, caller, operation, &prompt.model()?)?;
         Ok((prompt, place, route))
     };
@@ -145,7 +151,7 @@ async fn run(
                     now: Instant::now(),
                     jitter: hub.surroundings.jitter(),
                 };
-                step = go_on(&mut walk, failure, moment, &record);
+                step = go_on(&mut walk, failure, moment, &mut record);
             }
         }
     }
@@ -162,7 +168,7 @@ fn begin<'t>(walk: &mut Walk<'t>, route: &'t Route, record: &mut Record) -> Step
     step
 }
 
-fn go_on<'t>(walk: &mut Walk<'t>, failure: Failure, moment: Moment, record: &Record) -> Step<'t> {
+fn go_on<'t>(walk: &mut Walk<'t>, failure: Failure, moment: Moment, record: &mut Record) -> Step<'t> {
     record.attempt_failed(failure.class);
     walk.failed(failure, moment)
 }
@@ -197,6 +203,7 @@ fn hand_over(
     id: &HeaderValue,
     trail: Trail<'_>,
 ) -> Response<Outgoing> {
+    record.dropped(respond::dropped(&accepted.headers));
     let mut response = respond::answer(accepted);
     respond::sign(&mut response, id.clone(), trail);
     record.responds(response.status());
@@ -211,6 +218,9 @@ async fn ask(next: Try<'_>, order: Order<'_>, record: &mut Record) -> Result<Acc
     record.asks(next.leaf);
     let accepted = attempt(next.leaf, order, next.patience, next.deadline).await?;
     record.committed();
+    if order.is_streamed() {
+        record.streams();
+    }
     if let Some(usage) = accepted.usage {
         record.took(usage);
     }

@@ -14,6 +14,7 @@ use super::respond::{self, Again, Trail};
 use crate::access::Caller;
 use crate::error::{Failure, Voice};
 use crate::forward::Outgoing;
+use crate::operation::LIST;
 use crate::state::Snapshot;
 
 /// One entry of the list, with the four fields that `OpenAI`'s have.
@@ -61,6 +62,12 @@ fn hex(digit: u8) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
+/// What stands for `path` where requests are counted; `None` if it is not one of the router's.
+pub(super) fn word(path: &str) -> Option<&'static str> {
+    let below = path.strip_prefix(LIST)?;
+    (below.is_empty() || below.starts_with('/')).then_some(LIST)
+}
+
 /// Answers what is not an operation.
 pub(super) fn answer(hub: &Hub, head: &Parts, path: Option<&str>, id: HeaderValue) -> Response<Outgoing> {
     let snapshot = hub.tables.load();
@@ -82,7 +89,7 @@ fn at(
     path: Option<&str>,
 ) -> Result<Bytes, Failure> {
     match (method, path) {
-        (&Method::GET, Some("/v1/models")) => Ok(list(snapshot, caller)),
+        (&Method::GET, Some(LIST)) => Ok(list(snapshot, caller)),
         (&Method::GET, Some(path)) => match path.strip_prefix("/v1/models/") {
             Some(name) => one(snapshot, caller, name),
             None => Err(no_such_path(method)),

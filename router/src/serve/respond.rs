@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use weir_table::FailureClass;
 
 use crate::error::{Failure, Voice};
@@ -16,6 +16,7 @@ const POLICY: HeaderName = HeaderName::from_static("x-weir-policy");
 const MODEL: HeaderName = HeaderName::from_static("x-weir-model");
 const PATH: HeaderName = HeaderName::from_static("x-weir-path");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-weir-attempts");
+const DROPPED: HeaderName = HeaderName::from_static("x-weir-dropped");
 const TABLE: HeaderName = HeaderName::from_static("x-weir-table");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
@@ -54,6 +55,14 @@ pub(super) fn answer(accepted: Accepted) -> Response<Outgoing> {
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
+}
+
+/// How many of a request's fields were left out because the target has no place for them.
+pub(super) fn dropped(headers: &HeaderMap) -> u64 {
+    let lists = headers.get_all(DROPPED).iter().map(HeaderValue::as_bytes);
+    lists
+        .map(|list| list.split(|byte| *byte == b',').count() as u64)
+        .sum()
 }
 
 /// An error in answer to the request `id`.

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use weir_table::check::check;
 use weir_table::codec::{self, Stored};
@@ -18,6 +19,7 @@ use super::{Callers, Tables};
 use crate::observe::Metrics;
 use crate::secret::Secret;
 use crate::source::{Update, Updates};
+use crate::surroundings::Surroundings;
 
 /// The most updates that one swap takes in.
 const BATCH: usize = 4_096;
@@ -28,6 +30,7 @@ pub(crate) struct Assembler {
     tables: Arc<Tables>,
     metrics: Arc<Metrics>,
     registries: Registries,
+    clock: Surroundings,
     credentials: Credentials,
     scopes: BTreeMap<Scope, Entry>,
     listed: bool,
@@ -40,6 +43,8 @@ struct Entry {
     newest: Option<Good>,
     /// What is served now.
     served: Option<Arc<Served>>,
+    /// Since when its content is served, in seconds since 1970.
+    loaded: Option<i64>,
     /// What became of the newest table, good or not.
     state: TableState,
 }
@@ -65,12 +70,18 @@ impl Good {
 
 impl Assembler {
     /// An assembler that knows nothing yet, and puts its snapshots into `tables`.
-    pub(crate) fn new(tables: Arc<Tables>, metrics: Arc<Metrics>, registries: Registries) -> Self {
+    pub(crate) fn new(
+        tables: Arc<Tables>,
+        metrics: Arc<Metrics>,
+        registries: Registries,
+        clock: Surroundings,
+    ) -> Self {
         let credentials = Credentials::default();
         Self {
             tables,
             metrics,
             registries,
+            clock,
             credentials,
             scopes: BTreeMap::new(),
             listed: false,
@@ -82,8 +93,10 @@ impl Assembler {
         let Updates(mut updates) = updates;
         let mut batch = Vec::new();
         while updates.blocking_recv_many(&mut batch, BATCH) > 0 {
+            let begun = Instant::now();
             batch.drain(..).for_each(|update| self.take_in(update));
             self.publish();
+            self.metrics.swapped(begun.elapsed());
         }
     }
 
@@ -118,6 +131,7 @@ impl Assembler {
             let Entry {
                 newest: _,
                 served,
+                loaded,
                 state,
             } = entry;
             let (served, state) = (served.clone(), state.clone());
@@ -129,10 +143,10 @@ impl Assembler {
                 scope: scope.clone(),
                 state,
                 served,
+                loaded: *loaded,
             });
         }
         self.tables.swap(next);
-        self.metrics.table_swaps.inc();
     }
 
     fn accept(&mut self, scope: Scope, good: Good) {
@@ -172,6 +186,9 @@ impl Assembler {
                 digest,
                 needs: _,
             } = newest;
+            if entry.served.as_ref().is_none_or(|served| served.digest != digest) {
+                entry.loaded = Some(self.clock.unix_time());
+            }
             entry.served = Some(Arc::new(prepare(
                 table,
                 digest,
@@ -257,6 +274,7 @@ impl Entry {
         Self {
             newest: None,
             served: None,
+            loaded: None,
             state: TableState::Waiting("has not been read yet".to_owned()),
         }
     }

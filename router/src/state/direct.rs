@@ -1,7 +1,7 @@
 //! Models that are called by `<provider>/<model>[@region]` without a policy.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use http::HeaderValue;
 use weir_table::{DirectModel, FailureClass, ModelKind, Timeouts};
@@ -9,6 +9,7 @@ use weir_table::{DirectModel, FailureClass, ModelKind, Timeouts};
 use super::target::{Leaf, Limits, Pace, Reach};
 use crate::body::ModelName;
 use crate::error::Failure;
+use crate::observe::Kept;
 
 /// A provider that callers may name.
 #[derive(Debug)]
@@ -21,6 +22,10 @@ pub(crate) struct Direct {
     pub(crate) allowed: Option<BTreeSet<String>>,
     /// What is known of its models.
     pub(crate) models: BTreeMap<String, DirectModel>,
+    /// What is counted of each of them.
+    pub(crate) kept: BTreeMap<String, Kept>,
+    /// The same of all others.
+    pub(crate) others: Kept,
     /// Its times.
     pub(crate) timeouts: Timeouts,
     /// How it is reached where no region is named.
@@ -66,11 +71,7 @@ impl Direct {
         Ok(Leaf {
             namespace: self.namespace.clone(),
             path: Arc::from(""),
-            label: Arc::from(if known.is_some() {
-                text
-            } else {
-                format!("{}/*", self.name)
-            }),
+            label: Arc::from(self.label(rest)),
             path_header: None,
             model_header,
             upstream,
@@ -83,8 +84,26 @@ impl Direct {
             // Callers may name whatever they like: nothing is kept of it.
             health: reach.health(|_| None),
             reach,
-            served: OnceLock::new(),
+            prices: known.map(|model| model.prices).unwrap_or_default(),
+            series: self.series(rest),
         })
+    }
+
+    /// What stands for the target that `rest` names where callers must not choose the text.
+    pub(crate) fn label(&self, rest: &str) -> String {
+        let known = self.models.contains_key(self.named(rest).model);
+        format!("{}/{}", self.name, if known { rest } else { "*" })
+    }
+
+    /// Where the series of what `rest` names is kept. A model in a region has no place of its own, and is looked
+    /// for each time.
+    fn series(&self, rest: &str) -> Kept {
+        let named = self.named(rest);
+        match (self.kept.get(named.model), named.region) {
+            (Some(kept), None) => kept.clone(),
+            (Some(_), Some(_)) => Kept::default(),
+            (None, _) => self.others.clone(),
+        }
     }
 
     /// An `@x` is a region only if the provider or the catalogue knows it; many names have an `@`.

@@ -2,7 +2,7 @@
 //! tables: it opens nothing and waits for nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use http::HeaderValue;
 use weir_table::{
@@ -20,6 +20,7 @@ use super::target::{Below, Leaf, Limits, Pace, Reach, Tree};
 use crate::body::ModelName;
 use crate::error::Failure;
 use crate::health::{Account, Identity};
+use crate::observe::Kept;
 
 /// Makes `table` ready for requests. Every credential that it names must be held.
 pub(crate) fn prepare(
@@ -159,7 +160,8 @@ impl Workshop<'_> {
             limits: Limits::resolve(above.timeouts, timeouts, Pace::of(model.reasoning)),
             health: reach.health(|account| Some(self.registries.healths.circuit(account, &model.upstream))),
             reach,
-            served: OnceLock::new(),
+            prices: model.prices,
+            series: Kept::default(),
         }
     }
 
@@ -187,6 +189,12 @@ impl Workshop<'_> {
             name: name.to_owned(),
             namespace: self.namespace.clone(),
             allowed: provider.allowed_namespaces.clone(),
+            kept: provider
+                .models
+                .keys()
+                .map(|model| (model.clone(), Kept::default()))
+                .collect(),
+            others: Kept::default(),
             models: provider.models.clone(),
             timeouts: provider.timeouts,
             home: self.reach(name, provider, None, None),

@@ -27,6 +27,20 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
+    /// Whether `target` is what stands for a direct call that the table of `namespace` allows.
+    pub(crate) fn offers(&self, namespace: &str, target: &str) -> bool {
+        let served = if namespace.is_empty() {
+            self.cluster.as_ref()
+        } else {
+            self.namespaces.get(namespace).and_then(Option::as_ref)
+        };
+        let named = target.split_once('/');
+        named.is_some_and(|(provider, rest)| {
+            let direct = served.and_then(|served| served.providers.get(provider));
+            direct.is_some_and(|direct| direct.label(rest) == target)
+        })
+    }
+
     /// Whether the router may take traffic.
     pub(crate) fn is_ready(&self) -> bool {
         self.listed && self.cluster.is_some()
@@ -65,6 +79,8 @@ pub(crate) struct Report {
     pub(crate) state: TableState,
     /// What is served for the scope now, which may be an older one.
     pub(crate) served: Option<Arc<Served>>,
+    /// Since when, in seconds since 1970.
+    pub(crate) loaded: Option<i64>,
 }
 
 impl Report {

@@ -2,17 +2,17 @@
 //! header values, times. Built when a table is taken in, read by requests, never changed.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use prometheus_client::metrics::counter::Counter;
-use weir_table::{Digest, ModelKind, Node, Timeouts};
+use weir_table::{Digest, ModelKind, Node, Prices, Timeouts};
 
 use super::endpoint::Endpoint;
 use crate::body::ModelName;
 use crate::error::Failure;
 use crate::health::{Account, Circuit, Health};
+use crate::observe::Kept;
 
 /// A policy, ready for requests.
 #[derive(Debug)]
@@ -118,8 +118,10 @@ pub(crate) struct Leaf {
     pub(crate) reach: Reach,
     /// How it has fared lately.
     pub(crate) health: Health,
-    /// Counts its good answers; found once, because most answers are.
-    pub(crate) served: OnceLock<Counter>,
+    /// What it costs, as far as known.
+    pub(crate) prices: Prices,
+    /// What is counted of it.
+    pub(crate) series: Kept,
 }
 
 impl Leaf {

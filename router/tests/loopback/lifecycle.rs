@@ -134,10 +134,10 @@ async fn requests_are_counted_by_policy_target_and_outcome() {
     rig.chat(r#"{"model":"policy/none"}"#).await;
     let metrics = rig.admin("/metrics").await.text();
     for line in [
-        r#"weir_router_requests_total{namespace="default",policy="move",target="p/a",outcome="ok"} 1"#,
-        r#"weir_router_requests_total{namespace="default",policy="move",target="p/a",outcome="Overloaded"} 1"#,
-        r#"weir_router_requests_total{namespace="",policy="",target="",outcome="PolicyNotFound"} 1"#,
-        r#"weir_router_failed_attempts_total{namespace="default",policy="move",target="p/a",outcome="Overloaded"} 1"#,
+        r#"weir_router_requests_total{namespace="default",policy="move",path="move",target="p/a",outcome="ok"} 1"#,
+        r#"weir_router_requests_total{namespace="default",policy="move",path="move",target="p/a",outcome="Overloaded"} 1"#,
+        r#"weir_router_requests_total{namespace="",policy="",path="",target="",outcome="PolicyNotFound"} 1"#,
+        r#"weir_router_failed_attempts_total{namespace="default",policy="move",path="move",target="p/a",reason="Overloaded"} 1"#,
         "weir_router_in_flight_requests 0",
     ] {
         assert!(metrics.contains(line), "{line}\n{metrics}");

@@ -10,6 +10,7 @@ mod connections;
 mod fallback;
 mod http2;
 mod lifecycle;
+mod metrics;
 mod operations;
 mod pass_through;
 mod rig;

@@ -14,6 +14,7 @@ use super::{Assembler, Registries, Update};
 use crate::observe::Metrics;
 use crate::secret::Secret;
 use crate::state::{Below, Leaf, Proof, Reach, Served, Snapshot, Tables};
+use crate::surroundings::Surroundings;
 
 fn id() -> CredentialId {
     CredentialId::of_secret_key("ns", "s", "k")
@@ -90,9 +91,10 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let tables = Arc::new(Tables::default());
-        let metrics = Arc::new(Metrics::new(&tables));
+        let registries = Registries::default();
+        let metrics = Arc::new(Metrics::new(&tables, &registries.healths));
         Self {
-            assembler: Assembler::new(tables.clone(), metrics, Registries::default()),
+            assembler: Assembler::new(tables.clone(), metrics, registries, Surroundings::default()),
             tables,
         }
     }
