@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use weir_table::FailureClass;
 
-use crate::answer::{Act, Answer, DONE, Framing, Wanted, delta, document, event, finish, role};
+use crate::answer::{Act, Answer, Framing, Wanted};
 use crate::dice::Dice;
+use crate::refusal::{Refusal, Told};
+use crate::wording::Voice;
 
 /// What happens to one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,101 +52,6 @@ pub(crate) enum Fault {
     NoChoices,
     /// An unreadable event, after so many events with content.
     Malformed(usize),
-}
-
-/// An error's status, what is written into its body, and when to ask again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    status: u16,
-    code: Option<&'static str>,
-    class: FailureClass,
-    told: Option<Told>,
-}
-
-/// How a provider says when to ask again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
-    Seconds(u64),
-    Millis(u64),
-}
-
-impl Told {
-    fn header(self) -> String {
-        match self {
-            Self::Seconds(seconds) => format!("retry-after: {seconds}"),
-            Self::Millis(millis) => format!("retry-after-ms: {millis}"),
-        }
-    }
-
-    fn wait(self) -> Duration {
-        match self {
-            Self::Seconds(seconds) => Duration::from_secs(seconds),
-            Self::Millis(millis) => Duration::from_millis(millis),
-        }
-    }
-}
-
-/// Every status that is tried, the code beside it, and what it means.
-const REFUSALS: [(u16, Option<&str>, FailureClass); 19] = [
-    (302, None, FailureClass::ModelNotFound),
-    (400, None, FailureClass::InvalidRequest),
-    (
-        400,
-        Some("context_length_exceeded"),
-        FailureClass::ContextLengthExceeded,
-    ),
-    (400, Some("content_filter"), FailureClass::ContentFiltered),
-    (401, None, FailureClass::Unauthorized),
-    (402, None, FailureClass::QuotaExhausted),
-    (403, None, FailureClass::Unauthorized),
-    (404, None, FailureClass::ModelNotFound),
-    (408, None, FailureClass::Timeout),
-    (409, None, FailureClass::ServerError),
-    (413, None, FailureClass::RequestTooLarge),
-    (422, None, FailureClass::InvalidRequest),
-    (429, None, FailureClass::RateLimited),
-    (429, Some("insufficient_quota"), FailureClass::QuotaExhausted),
-    (500, None, FailureClass::ServerError),
-    (502, None, FailureClass::ServerError),
-    (503, None, FailureClass::Overloaded),
-    (504, None, FailureClass::Timeout),
-    (529, None, FailureClass::Overloaded),
-];
-
-impl Refusal {
-    fn draw(dice: &mut Dice) -> Self {
-        // Every other refusal is a rate limit, the one that says most about what to do next.
-        let rate_limit = (429, None, FailureClass::RateLimited);
-        let (status, code, class) = dice
-            .maybe(40, |_| rate_limit)
-            .unwrap_or_else(|| dice.pick(&REFUSALS));
-        let told = dice.maybe(50, |dice| {
-            let seconds = Told::Seconds(dice.between(0, 8));
-            let millis = Told::Millis(dice.between(0, 6_000));
-            dice.pick(&[seconds, millis, Told::Seconds(60)])
-        });
-        // With a redirect it says when to follow that (RFC 9110, section 10.2.3), and nobody does.
-        let told = told.filter(|_| status >= 400);
-        Self {
-            status,
-            code,
-            class,
-            told,
-        }
-    }
-
-    fn answer(self) -> Answer {
-        let error = serde_json::json!({"error": {"message": "no", "type": null, "code": self.code}});
-        let body = error.to_string();
-        let mut answer = Answer::new(Framing::Length(0));
-        let headers: Vec<String> = ["content-type: application/json".to_owned()]
-            .into_iter()
-            .chain(self.told.map(Told::header))
-            .collect();
-        answer.head(&format!("{} Refused", self.status), &headers, body.len());
-        answer.piece(&body);
-        answer
-    }
 }
 
 impl Fault {
@@ -248,8 +155,19 @@ const SILENT: [FailureClass; 3] = [
     FailureClass::Timeout,
 ];
 
-/// What the provider does with the request of `visit`.
-pub(crate) fn plan(fault: Fault, visit: usize, wanted: Wanted, dice: &mut Dice) -> Plan {
+/// What a provider is asked, and how it would answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Task {
+    /// The visit that asks.
+    pub(crate) visit: usize,
+    /// What it wants.
+    pub(crate) wanted: Wanted,
+    /// How the provider speaks.
+    pub(crate) voice: Voice,
+}
+
+/// What the provider does with `task`.
+pub(crate) fn plan(fault: Fault, task: Task, dice: &mut Dice) -> Plan {
     let tokens = dice.count(1, 6);
     let fault = match fault {
         // What is to come in the middle does.
@@ -257,10 +175,10 @@ pub(crate) fn plan(fault: Fault, visit: usize, wanted: Wanted, dice: &mut Dice) 
         Fault::Malformed(after) => Fault::Malformed(after.min(tokens - 1)),
         fault => fault,
     };
-    let mut answer = written(fault, visit, wanted, tokens, dice);
+    let mut answer = written(fault, task, tokens, dice);
     let truth = Truth {
         tokens,
-        ..afflict(fault, &mut answer, wanted, dice)
+        ..afflict(fault, &mut answer, task.wanted, dice)
     };
     Plan {
         fault,
@@ -270,7 +188,8 @@ pub(crate) fn plan(fault: Fault, visit: usize, wanted: Wanted, dice: &mut Dice) 
 }
 
 /// The answer before anything is done to its bytes.
-fn written(fault: Fault, visit: usize, wanted: Wanted, tokens: usize, dice: &mut Dice) -> Answer {
+fn written(fault: Fault, task: Task, tokens: usize, dice: &mut Dice) -> Answer {
+    let Task { visit, wanted, voice } = task;
     let framing = match fault {
         Fault::TooLong => Framing::Length(dice.count(1, 500).cast_signed()),
         Fault::TooShort => Framing::Length(-dice.count(1, 150).cast_signed()),
@@ -278,37 +197,27 @@ fn written(fault: Fault, visit: usize, wanted: Wanted, tokens: usize, dice: &mut
     };
     let mut answer = Answer::new(framing);
     match fault {
-        Fault::Status(refusal) => return refusal.answer(),
-        Fault::ErrorBody => plain(&mut answer, &error_object()),
-        Fault::NoChoices if !wanted.streamed => {
-            plain(&mut answer, r#"{"object":"chat.completion","choices":[]}"#);
-        }
-        _ if wanted.streamed => stream(&mut answer, fault, visit, wanted, tokens, dice),
-        _ => plain(&mut answer, &document(visit, wanted.choices, tokens)),
+        Fault::Status(refusal) => return refusal.answer(voice),
+        Fault::ErrorBody => plain(&mut answer, &voice.error()),
+        Fault::NoChoices if !wanted.streamed => plain(&mut answer, &voice.nothing()),
+        _ if wanted.streamed => stream(&mut answer, &events(fault, task, tokens), dice),
+        _ => plain(&mut answer, &voice.document(visit, wanted.choices, tokens)),
     }
     answer
 }
 
-fn error_object() -> String {
-    serde_json::json!({"error": {"message": "broke", "type": "server_error", "code": null}}).to_string()
-}
-
 fn plain(answer: &mut Answer, body: &str) {
-    answer.head(
-        "200 OK",
-        &["content-type: application/json".to_owned()],
-        body.len(),
-    );
+    let json = ["content-type: application/json".to_owned()];
+    answer.head("200 OK", &json, body.len());
     answer.piece(body);
     answer.end();
     (answer.first_content, answer.finished) = (answer.length, answer.length);
 }
 
-fn stream(answer: &mut Answer, fault: Fault, visit: usize, wanted: Wanted, tokens: usize, dice: &mut Dice) {
-    let events = events(fault, visit, wanted, tokens);
+fn stream(answer: &mut Answer, events: &[(Mark, String)], dice: &mut Dice) {
     let body = events.iter().map(|(_, event)| event.len()).sum();
     answer.head("200 OK", &["content-type: text/event-stream".to_owned()], body);
-    for (mark, event) in &events {
+    for (mark, event) in events {
         answer.pause(dice.millis(0, 15));
         answer.piece(event);
         match mark {
@@ -328,42 +237,34 @@ enum Mark {
     Other,
 }
 
-fn events(fault: Fault, visit: usize, wanted: Wanted, tokens: usize) -> Vec<(Mark, String)> {
-    let choices = 0..wanted.choices;
-    let mut events: Vec<_> = choices
-        .clone()
-        .map(|choice| (Mark::Other, role(choice)))
-        .collect();
-    let content = (0..tokens).flat_map(|nth| choices.clone().map(move |choice| (choice, nth)));
-    for (at, (choice, nth)) in content.enumerate() {
-        match fault {
-            Fault::ErrorEvent(after) if at == after => {
-                events.push((Mark::Other, format!("data: {}\n\n", error_object())));
-                return events;
-            }
-            Fault::Malformed(after) if at == after => {
-                events.push((Mark::Other, "data: {\"choices\":[{\"ind\n\n".to_owned()));
-            }
-            Fault::NoChoices => {
-                events.push((Mark::Other, event(&serde_json::json!([]))));
-                continue;
-            }
-            _ => {}
+fn events(fault: Fault, task: Task, tokens: usize) -> Vec<(Mark, String)> {
+    let script = task.voice.script(task.visit, task.wanted, tokens);
+    let mark = |mark| move |event| (mark, event);
+    let mut events: Vec<_> = script.opening.into_iter().map(mark(Mark::Other)).collect();
+    match fault {
+        Fault::NoChoices => events.extend(script.empty.into_iter().map(mark(Mark::Other))),
+        _ => events.extend(script.content.into_iter().map(mark(Mark::Content))),
+    }
+    let content = events.iter().position(|(mark, _)| *mark == Mark::Content);
+    let at = |after| content.unwrap_or_default() + after;
+    match fault {
+        Fault::ErrorEvent(after) => {
+            events.truncate(at(after));
+            events.push((Mark::Other, task.voice.error_event()));
+            return events;
         }
-        events.push((Mark::Content, delta(visit, choice, nth)));
+        Fault::NoEnd => return events,
+        Fault::Malformed(after) => events.insert(at(after), (Mark::Other, task.voice.malformed_event())),
+        _ => {}
     }
-    if fault == Fault::NoEnd {
-        return events;
-    }
-    if fault != Fault::NoChoices {
-        events.extend(choices.map(|choice| (Mark::Finish, finish(choice))));
-    }
+    events.extend(script.finish.into_iter().map(mark(Mark::Finish)));
+    events.extend(script.usage.into_iter().map(mark(Mark::Other)));
     let dones = match fault {
         Fault::NoDone => 0,
         Fault::TwiceDone => 2,
         _ => 1,
     };
-    events.extend(std::iter::repeat_n((Mark::Other, DONE.to_owned()), dones));
+    events.extend(std::iter::repeat_n((Mark::Other, script.done), dones));
     events
 }
 

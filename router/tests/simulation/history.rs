@@ -161,7 +161,7 @@ impl fmt::Display for Request {
             self.troubled,
             time(self.reply.ended),
             self.reply.end,
-            self.reply.text()
+            timeless(&self.reply.text())
         )?;
         writeln!(f, "  {:?}", self.reply.headers)
     }
@@ -170,4 +170,13 @@ impl fmt::Display for Request {
 /// A time as people read it.
 pub(crate) fn time(at: Duration) -> String {
     format!("{:.3} s", at.as_secs_f64())
+}
+
+/// A reply without when it says that it was made: that is not of this world's time.
+fn timeless(reply: &str) -> String {
+    let mut parts = reply.split("\"created\":");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |so_far, part| {
+        so_far + "\"created\":" + part.trim_start_matches(|digit: char| digit.is_ascii_digit())
+    })
 }

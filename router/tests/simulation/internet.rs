@@ -11,7 +11,7 @@ use weir_router::surroundings::{Dialing, World};
 
 use crate::answer::{Act, Wanted};
 use crate::dice::{Dice, Purpose};
-use crate::fault::{Fault, plan};
+use crate::fault::{Fault, Task, plan};
 use crate::history::Visit;
 use crate::pipe::{Watch, Weather, Written, connection};
 use crate::provider::serve;
@@ -145,7 +145,12 @@ impl Internet {
             Fault::Refuse | Fault::Blackhole if connection == Connection::Kept => Fault::HalfClose,
             fault => fault,
         };
-        let plan = plan(fault, number, self.0.wanted, &mut dice);
+        let task = Task {
+            visit: number,
+            wanted: self.0.wanted,
+            voice: self.manners(provider).voice,
+        };
+        let plan = plan(fault, task, &mut dice);
         log.visits.push(Visit {
             number,
             ask: begun.ask,

@@ -18,12 +18,14 @@ mod pipe;
 mod play;
 mod promises;
 mod provider;
+mod refusal;
 mod reply;
 mod run;
 mod schedule;
 #[path = "../loopback/tables.rs"]
 mod tables;
 mod tally;
+mod wording;
 
 use play::history_of;
 use run::every_seed_of;

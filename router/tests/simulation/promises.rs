@@ -27,7 +27,7 @@ const SOON: Duration = Duration::from_millis(150);
 type Promise = fn(&Request, &Reading) -> Result<(), String>;
 
 /// All of them.
-const PROMISES: [(&str, Promise); 17] = [
+const PROMISES: [(&str, Promise); 18] = [
     ("every request ends in one answer or one error", ends),
     ("an error is of the vocabulary", error_is_of_the_vocabulary),
     ("an error is one that an attempt really had", error_is_true),
@@ -53,6 +53,7 @@ const PROMISES: [(&str, Promise); 17] = [
     ("no rung is left unasked", no_rung_left),
     ("what is worth another try gets it", retries_are_made),
     ("a reply names its target", target_is_named),
+    ("nobody is told what they did not ask for", usage_is_not_told),
     (
         "what a chain has tried is not to be tried again",
         chains_are_final,
@@ -454,6 +455,12 @@ fn target_is_named(request: &Request, reading: &Reading) -> Result<(), String> {
     let named = request.reply.header("x-weir-model");
     let right = named == Some(&expected) || request.lost > 0;
     ensure(right, || format!("it names {named:?}, not {expected}"))
+}
+
+/// The router asks for usage in its own name; no caller here does.
+fn usage_is_not_told(_: &Request, reading: &Reading) -> Result<(), String> {
+    let told = matches!(reading, Reading::Stream { usage: 1.., .. });
+    ensure(!told, || "it ends with its usage".to_owned())
 }
 
 fn chains_are_final(request: &Request, reading: &Reading) -> Result<(), String> {

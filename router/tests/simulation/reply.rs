@@ -34,6 +34,8 @@ pub(crate) enum Reading {
         error: Option<(String, String)>,
         /// Whether anything followed `[DONE]` or an error.
         after_end: bool,
+        /// How many events said nothing but what the stream took.
+        usage: usize,
     },
 }
 
@@ -75,7 +77,7 @@ fn plain(document: &Value) -> Result<Reading, String> {
 
 fn stream(text: &str) -> Result<Reading, String> {
     let (mut content, mut finished) = (BTreeMap::<u64, Vec<Token>>::new(), BTreeSet::new());
-    let (mut done, mut failed, mut after_end) = (0, None, false);
+    let (mut done, mut failed, mut after_end, mut usage) = (0, None, false, 0);
     // What a caller that left has of the last event is none yet.
     let whole = text.rfind("\n\n").map_or("", |end| &text[..end]);
     for event in whole.split("\n\n").filter(|event| !event.is_empty()) {
@@ -92,7 +94,9 @@ fn stream(text: &str) -> Result<Reading, String> {
             failed = Some(error(&chunk)?);
             continue;
         }
-        for choice in chunk["choices"].as_array().ok_or("no choices")? {
+        let choices = chunk["choices"].as_array().ok_or("no choices")?;
+        usage += usize::from(choices.is_empty() && chunk["usage"].is_object());
+        for choice in choices {
             let at = index(choice)?;
             let text = choice["delta"]["content"].as_str().unwrap_or_default();
             let said = tokens(text)?;
@@ -110,6 +114,7 @@ fn stream(text: &str) -> Result<Reading, String> {
         done,
         error: failed,
         after_end,
+        usage,
     })
 }
 

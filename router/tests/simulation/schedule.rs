@@ -4,13 +4,14 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use weir_table::{Backoff, BaseUrl, Chain, FailureClass, Node, Rung as TableRung, Table, Timeouts};
+use weir_table::{Backoff, BaseUrl, Chain, Dialect, FailureClass, Node, Rung as TableRung, Table, Timeouts};
 
 use crate::answer::Wanted;
 use crate::dice::{Dice, Purpose};
 use crate::fault::Fault;
 use crate::internet::host;
 use crate::tables::{chain, model, provider, rung, split, table};
+use crate::wording::Voice;
 
 /// How long a request may take where nobody says.
 const DEADLINE: Duration = Duration::from_mins(10);
@@ -56,6 +57,8 @@ pub(crate) struct Manners {
     faults: u64,
     /// What goes wrong, if it is always the same.
     always: Option<Fault>,
+    /// How it speaks.
+    pub(crate) voice: Voice,
     /// For how long it keeps connections.
     pub(crate) idle: Duration,
     /// How long the way to it is, in milliseconds.
@@ -74,6 +77,7 @@ impl Manners {
         });
         Self {
             faults,
+            voice: dice.pick(&[Voice::OpenAi, Voice::OpenAi, Voice::Anthropic]),
             always: dice.maybe(40, |dice| Fault::draw(dice, wanted)),
             idle: dice.millis(0, 6_000),
             latency: (least, least + dice.between(0, 20)),
@@ -134,19 +138,23 @@ impl Schedule {
     /// The schedule that `seed` stands for.
     pub(crate) fn of(seed: u64, kind: Kind) -> Self {
         let mut dice = Dice::of(seed, Purpose::Schedule);
-        let wanted = Wanted {
+        let mut wanted = Wanted {
             streamed: kind == Kind::Streamed,
             choices: dice.pick(&[1, 1, 1, 2]),
         };
         let providers: Vec<_> = (0..dice.count(1, 4))
             .map(|_| Manners::draw(&mut dice, wanted))
             .collect();
+        // Not every dialect has more than one.
+        if providers.iter().any(|manners| manners.voice != Voice::OpenAi) {
+            wanted.choices = 1;
+        }
         let root = policy(&mut dice, providers.len());
         let asks = (0..dice.pick(&[1, 2, 3, 8]))
             .map(|_| ask(&mut dice, wanted, &root))
             .collect();
         let entries: Vec<_> = (0..providers.len())
-            .map(|at| (format!("p{at}"), entry(&mut dice, at)))
+            .map(|at| (format!("p{at}"), entry(&mut dice, at, providers[at].voice)))
             .collect();
         let named = entries.iter().map(|(name, entry)| (name.as_str(), entry.clone()));
         let mut schedule = Self {
@@ -230,10 +238,14 @@ fn walk(node: &Node, key: &str, retries: u8, outer: Outer, way: &mut Way) {
     }
 }
 
-fn entry(dice: &mut Dice, at: usize) -> weir_table::Provider {
+fn entry(dice: &mut Dice, at: usize, voice: Voice) -> weir_table::Provider {
     weir_table::Provider {
         base_url: BaseUrl::parse(&format!("http://{}/v1", host(at))).unwrap(),
         timeouts: timeouts(dice),
+        dialect: match voice {
+            Voice::OpenAi => Dialect::OpenAI,
+            Voice::Anthropic => Dialect::Anthropic,
+        },
         ..provider(([127, 0, 0, 1], 1).into())
     }
 }
