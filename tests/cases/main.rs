@@ -6,6 +6,7 @@ mod admission;
 mod aws;
 mod context;
 mod demo;
+mod dialects;
 mod disturbance;
 mod failover;
 mod harness;
@@ -117,6 +118,7 @@ fn cases() -> Vec<Case> {
             invalid::an_undecodable_object_does_not_hide_its_neighbours
         ),
         case!(Enclosed, demo::what_the_demo_prints_can_be_pasted),
+        case!(Enclosed, dialects::every_sdk_gets_what_the_documented_table_says),
         case!(Together, failover::the_next_model_answers_when_the_first_fails),
         case!(Together, failover::a_passing_failure_is_retried_on_the_same_model),
         case!(Together, failover::a_stream_cut_after_content_never_looks_whole),
