@@ -8,10 +8,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::process::Command;
 use weir_tests::{
-    client::Client,
     poll::eventually,
     process::Process,
     site::logs,
+    standalone::Standalone,
     tools::{Tools, repository},
 };
 
@@ -19,7 +19,6 @@ use crate::context::{Context, figure};
 
 const SOON: Duration = Duration::from_secs(30);
 const LISTEN: &str = "127.0.0.1:18080";
-const ADMIN: &str = "127.0.0.1:19090";
 const TARGETS: [&str; 5] = ["OpenAI", "AzureOpenAI", "Anthropic", "Gemini", "Bedrock"];
 const BEGIN: &str = "<!-- The tests write what stands below. -->\n";
 const END: &str = "<!-- The tests write what stands above. -->\n";
@@ -37,11 +36,12 @@ struct Cell {
 pub(crate) async fn every_sdk_gets_what_the_documented_table_says(context: &Context) -> Result<()> {
     let tools = &context.tools;
     let providers = Providers::start(tools).await?;
-    let weir = serve(tools, &providers).await?;
+    let documents = documents(&providers.url);
+    let weir = Standalone::start(tools, &folder(), 18080, &documents).await?;
     let mut cells = python(tools, "main.py", Some(&providers.url)).await?;
     cells.extend(python(tools, "others.py", None).await?);
     cells.extend(node(tools).await?);
-    weir.check().await?;
+    weir.process.check().await?;
     let broken: Vec<&Cell> = cells
         .iter()
         .filter(|cell| cell.outcome.starts_with("broken"))
@@ -90,27 +90,6 @@ fn port(log: &str) -> Option<u64> {
 
 fn folder() -> PathBuf {
     logs().join("dialects")
-}
-
-/// Weir from files, with one provider of each dialect.
-async fn serve(tools: &Tools, providers: &Providers) -> Result<Process> {
-    let file = folder().join("weir.yaml");
-    let documents: Vec<String> = documents(&providers.url).iter().map(Value::to_string).collect();
-    std::fs::write(&file, documents.join("\n---\n"))?;
-    let mut command = Command::new(tools.weir("weir")?);
-    command
-        .args(["serve", "--listen", LISTEN, "--admin", ADMIN, "-f"])
-        .arg(file);
-    let weir = Process::spawn("weir", command, &folder())?;
-    let client = Client::default();
-    let ready = || async {
-        let answer = client.get(ADMIN.parse()?, "/readyz", None).await?;
-        Ok(answer.status.is_success().then_some(()))
-    };
-    eventually("weir to be ready", SOON, ready)
-        .await
-        .with_context(|| weir.log_tail())?;
-    Ok(weir)
 }
 
 fn documents(url: &str) -> Vec<Value> {

@@ -19,6 +19,7 @@ mod rollout;
 mod routing;
 mod scale;
 mod selection;
+mod streams;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
@@ -117,6 +118,8 @@ fn cases() -> Vec<Case> {
             Together,
             invalid::an_undecodable_object_does_not_hide_its_neighbours
         ),
+        case!(Enclosed, streams::a_thousand_streams_take_little_memory),
+        case!(Enclosed, streams::a_provider_soon_sees_that_a_caller_has_left),
         case!(Enclosed, demo::what_the_demo_prints_can_be_pasted),
         case!(Enclosed, dialects::every_sdk_gets_what_the_documented_table_says),
         case!(Together, failover::the_next_model_answers_when_the_first_fails),

@@ -19,4 +19,5 @@ pub mod poll;
 pub mod process;
 pub mod sdk;
 pub mod site;
+pub mod standalone;
 pub mod tools;
