@@ -65,12 +65,15 @@ impl EventStream {
             let Some(source) = &mut self.source else {
                 return Poll::Ready(None);
             };
-            if let Some(turn) = source.flow.resume(&mut self.out) {
-                self.turn(turn);
-                continue;
-            }
-            if !self.out.ready.is_empty() {
-                continue;
+            // What stands behind the end of a whole stream is nobody's.
+            if !self.done {
+                if let Some(turn) = source.flow.resume(&mut self.out) {
+                    self.turn(turn);
+                    continue;
+                }
+                if !self.out.ready.is_empty() {
+                    continue;
+                }
             }
             match source.body.poll_data(cx) {
                 Poll::Ready(Some(Ok(read))) => self.take_in(&read),

@@ -375,6 +375,16 @@ async fn a_stream_that_breaks_after_its_content_never_looks_whole() {
 }
 
 #[tokio::test]
+async fn what_stands_behind_the_end_of_a_stream_is_left_out() {
+    let whole = good(Dialect::Anthropic, &["a"]).concat();
+    let twice = [whole.clone(), whole].concat();
+    let upstream = Upstream::start(vec![stream(Dialect::Anthropic, &[twice], last_chunk())]).await;
+    let reply = rig(&upstream, Dialect::Anthropic).await.chat(STREAMED).await;
+    assert_eq!(text(&reply), "a");
+    assert_eq!(reply.text().matches("[DONE]").count(), 1);
+}
+
+#[tokio::test]
 async fn messages_are_asked_of_a_chat() {
     let body = r#"{"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}"#;
     let upstream = Upstream::start(vec![answer("200 OK", "", body)]).await;
