@@ -13,11 +13,12 @@ const MARKER: &str = "# refused: ";
 /// Every document that must be refused.
 const REFUSED: &str = include_str!("admission/refused.yaml");
 
-const KINDS: [&str; 4] = [
+const KINDS: [&str; 5] = [
     "LoadBalancingPolicy",
     "FallbackPolicy",
     "Provider",
     "ClusterProvider",
+    "AccessKey",
 ];
 
 pub(crate) async fn refuses_what_one_object_alone_shows_to_be_wrong(context: &Context) -> Result<()> {

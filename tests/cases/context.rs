@@ -29,6 +29,7 @@ pub(crate) struct Context {
     pub(crate) tools: Tools,
     kubeconfig: Option<PathBuf>,
     common: OnceCell<Arc<Site>>,
+    guarded: OnceCell<Arc<Site>>,
     turns: RwLock<()>,
     next_number: AtomicU8,
 }
@@ -46,11 +47,12 @@ impl Context {
     /// Finds the tools; starts nothing yet.
     pub(crate) fn new(kubeconfig: Option<PathBuf>) -> Result<Self> {
         let tools = Tools::find()?;
-        let (common, turns) = (OnceCell::new(), RwLock::new(()));
+        let (common, guarded, turns) = (OnceCell::new(), OnceCell::new(), RwLock::new(()));
         Ok(Self {
             tools,
             kubeconfig,
             common,
+            guarded,
             turns,
             next_number: AtomicU8::new(1),
         })
@@ -77,6 +79,18 @@ impl Context {
             ))
         };
         self.common.get_or_try_init(start).await.cloned()
+    }
+
+    /// The installation that cases share whose routers take nobody without a key.
+    pub(crate) async fn guarded(&self) -> Result<Arc<Site>> {
+        let start = || async {
+            let plan = Plan {
+                callers: Callers::Keyed,
+                ..self.plan("guarded", Recording::Counts)?
+            };
+            Ok(Arc::new(Site::start(&self.tools, &plan).await?))
+        };
+        self.guarded.get_or_try_init(start).await.cloned()
     }
 
     /// An installation for one case, which may break it. In somebody's cluster there is room for only one, and cases

@@ -2,6 +2,7 @@
 //!
 //! Cases that only wait or look run side by side; those that measure, or need the machine, run alone.
 
+mod access;
 mod admission;
 mod aws;
 mod context;
@@ -165,6 +166,29 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+/// Those about callers and their keys.
+fn callers() -> Vec<Case> {
+    vec![
+        case!(Enclosed, access::nobody_is_let_in_without_a_valid_key),
+        case!(
+            Enclosed,
+            access::a_key_opens_its_own_namespace_and_what_others_expose_to_it
+        ),
+        case!(
+            Enclosed,
+            access::a_key_may_name_what_its_lists_say_and_sees_nothing_else
+        ),
+        case!(Enclosed, access::a_key_is_replaced_without_a_failed_request),
+        case!(Enclosed, access::a_withdrawn_key_is_refused_within_seconds),
+        case!(Enclosed, access::a_key_expires_by_the_clock),
+        case!(
+            Enclosed,
+            access::a_key_of_two_holders_is_refused_for_both_until_one_lets_it_go
+        ),
+        case!(Enclosed, access::a_key_is_found_nowhere_but_in_its_secret),
+    ]
+}
+
 fn main() -> Result<ExitCode> {
     let mut arguments = Arguments::from_args();
     let kubeconfig = std::env::var_os("KUBECONFIG").filter(|path| !path.is_empty());
@@ -183,6 +207,7 @@ fn main() -> Result<ExitCode> {
     let context = Arc::new(Context::new(kubeconfig.map(Into::into))?);
     let trials = cases()
         .into_iter()
+        .chain(callers())
         .map(|case| trial(case, &runtime, &context))
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);

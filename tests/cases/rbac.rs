@@ -97,7 +97,7 @@ pub(crate) async fn the_operator_may_do_what_it_must_and_no_more(context: &Conte
     actor
         .may(
             Allowed,
-            "get loadbalancingpolicies,fallbackpolicies,providers,clusterproviders -A",
+            "get loadbalancingpolicies,fallbackpolicies,providers,clusterproviders,accesskeys -A",
         )
         .await?;
     let policy = fixtures::load_balancing(&tenant, "p", &[fixtures::model("openai/o1", 1)]);

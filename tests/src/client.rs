@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header::AUTHORIZATION};
 use http_body_util::{BodyExt, Full};
 use hyper_util::{
     client::legacy::{Client as HyperClient, connect::HttpConnector},
@@ -19,6 +19,8 @@ const LIMIT: Duration = Duration::from_mins(1);
 #[derive(Clone, Debug)]
 pub struct Client {
     inner: HyperClient<HttpConnector, Full<Bytes>>,
+    /// What requests carry that name nobody else.
+    bearer: Option<HeaderValue>,
 }
 
 /// An answer as received.
@@ -48,11 +50,19 @@ impl Default for Client {
         let inner = HyperClient::builder(TokioExecutor::new())
             .pool_max_idle_per_host(usize::MAX)
             .build(connector);
-        Self { inner }
+        Self { inner, bearer: None }
     }
 }
 
 impl Client {
+    /// A client that presents `key` with every request.
+    pub fn holding(key: &str) -> Result<Self> {
+        Ok(Self {
+            bearer: Some(bearer(key)?),
+            ..Self::default()
+        })
+    }
+
     /// Sends one request and reads the whole answer; an answer that ends early is an error.
     pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer> {
         tokio::time::timeout(LIMIT, self.exchange(request))
@@ -60,7 +70,13 @@ impl Client {
             .context("no answer in time")?
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer> {
+    async fn exchange(&self, mut request: Request<Full<Bytes>>) -> Result<Answer> {
+        if let Some(bearer) = &self.bearer {
+            request
+                .headers_mut()
+                .entry(AUTHORIZATION)
+                .or_insert_with(|| bearer.clone());
+        }
         let (parts, body) = self
             .inner
             .request(request)
@@ -84,9 +100,7 @@ impl Client {
     pub async fn get(&self, address: SocketAddr, path: &str, token: Option<&str>) -> Result<Answer> {
         let mut request = request(Method::GET, address, path, Bytes::new())?;
         if let Some(token) = token {
-            request
-                .headers_mut()
-                .insert("authorization", format!("Bearer {token}").parse()?);
+            request.headers_mut().insert(AUTHORIZATION, bearer(token)?);
         }
         self.send(request).await
     }
@@ -96,6 +110,10 @@ impl Client {
         let body = chat_body(model, key, shape).to_string();
         self.post(address, "/v1/chat/completions", body).await
     }
+}
+
+fn bearer(key: &str) -> Result<HeaderValue> {
+    Ok(format!("Bearer {key}").parse()?)
 }
 
 /// A request to a router.

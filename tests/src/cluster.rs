@@ -49,6 +49,7 @@ pub fn resource(kind: &str) -> Result<ApiResource> {
         "LoadBalancingPolicy" => ("weir.dev", "v1alpha1", "loadbalancingpolicies"),
         "FallbackPolicy" => ("weir.dev", "v1alpha1", "fallbackpolicies"),
         "Provider" => ("weir.dev", "v1alpha1", "providers"),
+        "AccessKey" => ("weir.dev", "v1alpha1", "accesskeys"),
         "ClusterProvider" => ("weir.dev", "v1alpha1", "clusterproviders"),
         "Secret" => ("", "v1", "secrets"),
         "ConfigMap" => ("", "v1", "configmaps"),

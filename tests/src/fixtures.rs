@@ -63,16 +63,30 @@ pub fn api_key(provider: &str) -> String {
 
 /// The Secret that holds the key of `provider`, labelled as Weir asks.
 pub fn provider_secret(namespace: &str, provider: &str, key: &str) -> Value {
+    labelled_secret(namespace, &format!("{provider}-key"), "apiKey", key)
+}
+
+/// The Secret that holds a caller's key, under `key`, labelled as Weir asks.
+pub fn caller_secret(namespace: &str, name: &str, key: &str) -> Value {
+    labelled_secret(namespace, name, "key", key)
+}
+
+fn labelled_secret(namespace: &str, name: &str, entry: &str, value: &str) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {
-            "name": format!("{provider}-key"),
+            "name": name,
             "namespace": namespace,
             "labels": {"weir.dev/credential": "true"},
         },
-        "stringData": {"apiKey": key},
+        "stringData": {entry: value},
     })
+}
+
+/// An `AccessKey`.
+pub fn access_key(namespace: &str, name: &str, spec: &Value) -> Value {
+    weir("AccessKey", Some(namespace), name, spec)
 }
 
 /// Any resource of Weir's.

@@ -40,6 +40,8 @@ pub struct Load {
     pub shapes: Vec<Shape>,
     /// How fast.
     pub pace: Pace,
+    /// The caller's key, if it has one.
+    pub bearer: Option<String>,
 }
 
 /// How fast requests are sent.
@@ -106,17 +108,23 @@ impl Load {
             words: 8,
             shapes,
             pace,
+            bearer: None,
         }
     }
 
     /// Starts sending, until [`Running::stop`].
     pub fn start(self) -> Running {
         let pace = self.pace;
+        let client = self
+            .bearer
+            .as_deref()
+            .and_then(|key| Client::holding(key).ok())
+            .unwrap_or_default();
         let (stop, stopped) = watch::channel(());
         let sent = AtomicU64::new(0);
         let shared = Arc::new(Shared {
             load: self,
-            client: Client::default(),
+            client,
             sent,
             report: Mutex::default(),
         });
