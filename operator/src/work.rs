@@ -146,12 +146,14 @@ impl Work {
         !self.drafts.is_empty()
     }
 
-    /// The tables of vacant scopes that every ready router has seen empty.
+    /// The tables of vacant scopes that every ready router has seen empty. A scope that became vacant just now was
+    /// compiled before that: its table is not empty yet, and routers would keep what it holds.
     pub fn removals(&self, index: &Index, fleet: &Fleet) -> Vec<Removal> {
         let vacant = self.made.iter().filter(|(scope, _)| index.is_vacant(scope));
         let removal = |(scope, made): (&Scope, &Made)| {
             let published = index.tables().get(scope)?;
-            let digest = &made.table.as_ref()?.digest;
+            let empty = encode(&Table::empty(scope.clone())).digest;
+            let digest = Some(&made.table.as_ref()?.digest).filter(|digest| **digest == empty)?;
             let is_seen = published.digest() == Some(digest) && fleet.all_serve(scope, digest);
             let standing = published.standing.clone().filter(|_| is_seen)?;
             Some(Removal {
@@ -209,4 +211,95 @@ impl Work {
 /// The scope in which an object is compiled.
 pub fn scope_of(object: &ObjectRef) -> Scope {
     object.namespace.clone().map_or(Scope::Cluster, Scope::Namespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use weir_policy::object::{ObjectKind, ObjectRef};
+    use weir_policy::snapshot::Object;
+    use weir_table::codec::{Stored, load};
+    use weir_table::{Digest, Scope};
+
+    use super::Work;
+    use crate::config_map::{Form, ObservedTable, Standing};
+    use crate::index::{Change, Delta, Index};
+    use crate::observe::{Observed, Record};
+    use crate::rollout::{Answer, Fleet, Served};
+
+    fn team() -> Scope {
+        Scope::Namespace("a".to_owned())
+    }
+
+    fn caller() -> ObjectRef {
+        ObjectRef {
+            kind: ObjectKind::AccessKey,
+            namespace: Some("a".to_owned()),
+            name: "web".to_owned(),
+        }
+    }
+
+    fn come(index: &mut Index) {
+        let spec = serde_json::json!({"keys": [{"secretRef": {"name": "s", "key": "k"}}]});
+        let value = Object {
+            generation: 1,
+            created: 0,
+            spec: Ok(serde_json::from_value(spec).expect("a well-formed spec")),
+        };
+        let record = Record {
+            uid: "u".to_owned(),
+            version: 1,
+            generation: 1,
+            status: None,
+        };
+        index.apply(Change::AccessKey(Delta::Applied(Observed {
+            object: caller(),
+            record,
+            value,
+        })));
+    }
+
+    /// Compiles the scope and publishes what has to be written; the fleet that then serves it.
+    fn publish(work: &mut Work, index: &mut Index, version: u64) -> Fleet {
+        work.compile(index, &team());
+        let drafts = work.take_drafts(index);
+        let [draft] = drafts.as_slice() else {
+            panic!("{} drafts", drafts.len())
+        };
+        let (table, digest) = load(&Stored::Plain(draft.encoded.json.clone())).expect("a table");
+        index.apply(Change::Table(Delta::Applied(ObservedTable {
+            scope: team(),
+            standing: Standing {
+                uid: "cm".to_owned(),
+                version,
+                form: Form::Intact(digest.clone()),
+            },
+            table: Some(table),
+        })));
+        fleet(&digest)
+    }
+
+    fn fleet(digest: &Digest) -> Fleet {
+        let served = Served {
+            digest: Some(digest.to_string()),
+            policies: Arc::default(),
+        };
+        let router = std::net::SocketAddr::from(([10, 0, 0, 1], 9090));
+        Fleet::new([(router, Answer::Tables([(team(), served)].into()))].into())
+    }
+
+    #[test]
+    fn a_table_is_removed_once_routers_serve_it_empty_and_not_before() {
+        let (mut work, mut index) = (Work::default(), Index::new("weir-system"));
+        come(&mut index);
+        let fleet = publish(&mut work, &mut index, 1);
+        index.apply(Change::AccessKey(Delta::Deleted(caller())));
+        assert!(
+            work.removals(&index, &fleet).is_empty(),
+            "what routers serve still holds the caller"
+        );
+        let fleet = publish(&mut work, &mut index, 2);
+        assert_eq!(work.removals(&index, &fleet).len(), 1);
+    }
 }
