@@ -92,7 +92,8 @@ fn direct(
         let direct = served.providers.get(provider)?;
         direct.allows(caller.namespace).then_some((direct, served))
     });
-    let found = found.filter(|_| caller.may_name_model(provider, rest));
+    let is_gone = own.is_some_and(|served| served.gone.contains(provider));
+    let found = found.filter(|_| !is_gone && caller.may_name_model(provider, rest));
     let (direct, served) = found.ok_or_else(|| unknown_direct(provider, rest))?;
     let kind = direct.kind(rest);
     if !operation.takes(kind) {

@@ -114,7 +114,7 @@ fn snapshot() -> Snapshot {
     narrow.allowed_namespaces = Some(BTreeSet::from(["elsewhere".to_owned()]));
     let own = provider(Owner::Namespace, "http://own.example");
     let home = Scope::Namespace("home".to_owned());
-    let home = served(
+    let mut home = table(
         home,
         vec![
             ("own", own),
@@ -122,6 +122,7 @@ fn snapshot() -> Snapshot {
         ],
         &["talk"],
     );
+    home.providers.insert("lost".to_owned(), ProviderEntry::Gone);
     let both = provider(Owner::Cluster, "http://theirs.example");
     let regional = provider(Owner::Cluster, "http://{region}.example");
     let cluster = vec![
@@ -129,11 +130,12 @@ fn snapshot() -> Snapshot {
         ("narrow", narrow),
         ("both", both),
         ("regional", regional),
+        ("lost", provider(Owner::Cluster, "http://not-mine.example")),
     ];
     Snapshot {
         cluster: Some(served(Scope::Cluster, cluster, &[])),
         namespaces: [
-            ("home".to_owned(), Some(home)),
+            ("home".to_owned(), Some(prepared(home))),
             ("broken".to_owned(), None),
             ("other".to_owned(), Some(other())),
         ]
@@ -215,6 +217,11 @@ fn a_namespace_without_a_good_table_is_unavailable_alone() {
 fn the_namespaces_own_provider_comes_before_the_clusters() {
     assert_eq!(chat("both/m"), "mine.example m");
     assert_eq!(chat("shared/m"), "shared.example m");
+}
+
+#[test]
+fn the_clusters_provider_does_not_stand_in_for_the_namespaces_own_that_is_gone() {
+    assert_eq!(chat("lost/m"), "PolicyNotFound");
 }
 
 #[test]

@@ -165,7 +165,8 @@ fn direct<'a>(snapshot: &'a Snapshot, caller: Caller<'a>) -> impl Iterator<Item 
         .into_iter()
         .chain(&snapshot.cluster)
         .flat_map(|served| served.providers.values());
-    let allowed = providers.filter(move |direct| direct.allows(caller.namespace));
+    let is_gone = move |name: &str| own.is_some_and(|served| served.gone.contains(name));
+    let allowed = providers.filter(move |direct| direct.allows(caller.namespace) && !is_gone(&direct.name));
     allowed.flat_map(move |direct| {
         let models = direct
             .models

@@ -61,6 +61,8 @@ pub(crate) fn prepare(
     } else {
         Owner::Namespace
     };
+    let gone = providers.iter().filter(|(_, entry)| entry.live().is_none());
+    let gone = gone.map(|(name, _)| name.clone()).collect();
     let live = providers.values().filter_map(ProviderEntry::live);
     let passthrough = live
         .flat_map(|provider| provider.passthrough_paths.iter().cloned())
@@ -70,6 +72,7 @@ pub(crate) fn prepare(
         stamp,
         policies,
         providers: workshop.directs(owner),
+        gone,
         passthrough,
     }
 }

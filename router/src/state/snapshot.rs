@@ -66,6 +66,8 @@ pub(crate) struct Served {
     pub(crate) policies: BTreeMap<String, Arc<Tree>>,
     /// The providers that direct calls may name in this scope.
     pub(crate) providers: BTreeMap<String, Direct>,
+    /// Providers that this scope names and that can't be called. Nobody else's stand in for them.
+    pub(crate) gone: BTreeSet<String>,
     /// Every path of their own that providers of this table pass through.
     pub(crate) passthrough: BTreeSet<String>,
 }
