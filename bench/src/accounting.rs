@@ -10,12 +10,13 @@ use crate::stats::float;
 /// Bytes of a MiB, in the KiB that `/proc` counts in.
 const KIB_PER_MIB: f64 = 1024.0;
 
-/// A process and all that descend from it.
+/// A process and all that descend from it; which of those end meanwhile, nobody can say.
 pub(crate) fn tree(root: u32) -> Result<Vec<u32>> {
+    tasks(root)?;
     let mut tree = vec![root];
     let mut at = 0;
     while let Some(pid) = tree.get(at).copied() {
-        for task in tasks(pid)? {
+        for task in tasks(pid).unwrap_or_default() {
             let children = fs::read_to_string(format!("{task}/children")).unwrap_or_default();
             tree.extend(
                 children
@@ -31,10 +32,12 @@ pub(crate) fn tree(root: u32) -> Result<Vec<u32>> {
 /// The time that all threads of the process tree at `root` have been on a core, user and system.
 ///
 /// The first field of `/proc/PID/task/TID/schedstat`, in nanoseconds (Documentation/scheduler/sched-stats
-/// of the kernel). A thread that has ended takes its time with it; one that runs at this moment lacks what
-/// it has used since the last tick.
+/// of the kernel). A thread or child that has ended takes its time with it; one that runs at this moment lacks
+/// what it has used since the last tick.
 pub(crate) fn processor_time(root: u32) -> Result<Duration> {
-    tree(root)?.into_iter().map(alone).sum()
+    let children = tree(root)?.into_iter().skip(1);
+    let theirs: Duration = children.filter_map(|child| alone(child).ok()).sum();
+    Ok(alone(root)? + theirs)
 }
 
 /// The same of this process alone, without the children that it measures.
