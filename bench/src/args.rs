@@ -23,7 +23,7 @@ use crate::target::Other;
 #[derive(Debug, Parser)]
 #[command(name = "weir-bench", version, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// What to measure; may be repeated. Without it: memory, sat, big, sse, burst and c8.
+    /// What to measure; may be repeated. Without it: all but delay and micro.
     #[arg(short, long = "scenario", value_name = "NAME")]
     scenarios: Vec<Name>,
     /// How often each target is measured in each scenario. The figures quoted are minima: take seven or more.

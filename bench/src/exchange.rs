@@ -1,21 +1,12 @@
-//! What is asked and what is answered, byte for byte, and how an answer is found to be whole. Pure.
+//! What is asked, byte for byte, and how an answer is found to be whole. Pure.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use anyhow::{Result, ensure};
 use memchr::memmem;
 
+use crate::answers::{DONE, LAST};
 use crate::scenario::{EVENTS, Scenario};
-
-/// The length of an answer that is not streamed.
-const WHOLE_BYTES: usize = 500;
-
-/// The last words of every answer.
-const LAST: &str = "That is all.";
-
-/// How a stream ends.
-const DONE: &str = "data: [DONE]\n\n";
 
 /// A paragraph of a prompt. As in real ones, something has to be escaped about every hundred bytes.
 const PARAGRAPH: &str = "The weir splits the river above the town into two arms, and \\\"both\\\" of them reach the \
@@ -39,58 +30,6 @@ pub(crate) fn request(scenario: &Scenario, address: SocketAddr, path: &str, mode
         body.len()
     )
     .into_bytes()
-}
-
-/// The answer that is not streamed, with its head.
-pub(crate) fn whole() -> Vec<u8> {
-    let (before, after) = (
-        r#"{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"mock","choices":[{"index":0,"message":{"role":"assistant","content":""#,
-        r#""},"finish_reason":"stop"}],"usage":{"prompt_tokens":50,"completion_tokens":60,"total_tokens":110}}"#,
-    );
-    let filling = ".".repeat(WHOLE_BYTES - before.len() - LAST.len() - after.len());
-    let body = format!("{before}{filling}{LAST}{after}");
-    format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nserver: mock\r\nx-request-id: 1\r\n\
-         content-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
-}
-
-/// The head of a streamed answer.
-pub(crate) const STREAM_HEAD: &[u8] =
-    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nserver: mock\r\n\
-    x-request-id: 1\r\ntransfer-encoding: chunked\r\n\r\n";
-
-/// The chunks of a streamed answer, one for each event; the last one ends the body too.
-pub(crate) fn chunks() -> Vec<Vec<u8>> {
-    let count = EVENTS as usize;
-    let mut chunks: Vec<Vec<u8>> = (0..count).map(|at| chunk(&event(at, count))).collect();
-    if let Some(last) = chunks.last_mut() {
-        last.extend_from_slice(b"0\r\n\r\n");
-    }
-    chunks
-}
-
-fn event(at: usize, count: usize) -> String {
-    let (delta, finish) = match at {
-        0 => (r#"{"role":"assistant","content":""}"#.to_owned(), "null"),
-        at if at == count - 1 => return DONE.to_owned(),
-        at if at == count - 2 => ("{}".to_owned(), r#""stop""#),
-        at if at == count - 3 => (format!(r#"{{"content":"{LAST}"}}"#), "null"),
-        at => (format!(r#"{{"content":" word{at:02}"}}"#), "null"),
-    };
-    format!(
-        "data: {{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\
-         \"model\":\"mock\",\"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":{finish}}}]}}\n\n"
-    )
-}
-
-fn chunk(event: &str) -> Vec<u8> {
-    let mut chunk = String::new();
-    // Writing to a string does not fail.
-    let _ok = write!(chunk, "{:x}\r\n{event}\r\n", event.len());
-    chunk.into_bytes()
 }
 
 /// An answer as it comes in.
@@ -144,7 +83,9 @@ impl Answered {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answered, STREAM_HEAD, chunks, request, whole};
+    use super::{Answered, request};
+    use crate::answers::Answers;
+    use crate::dialect::Dialect;
     use crate::http::{Message, Piece};
     use crate::scenario::{EVENTS, Name, Scenario};
 
@@ -158,13 +99,6 @@ mod tests {
             }
         }
         panic!("the message has no end");
-    }
-
-    #[test]
-    fn the_whole_answer_has_500_bytes_and_is_json() {
-        let body = body(&whole());
-        assert_eq!(body.len(), 500);
-        assert!(serde_json::from_slice::<serde_json::Value>(&body).is_ok());
     }
 
     #[test]
@@ -184,7 +118,8 @@ mod tests {
     #[test]
     fn a_stream_is_whole_only_with_every_event() {
         let scenario = Scenario::of(Name::Sse).unwrap();
-        let whole = body(&[STREAM_HEAD.to_vec(), chunks().concat()].concat());
+        let Answers { head, chunks, .. } = Answers::of(Dialect::OpenAi).unwrap();
+        let whole = body(&[head, chunks.concat()].concat());
         let mut answered = Answered::default();
         let events: u32 = whole.chunks(7).map(|bytes| answered.stream(bytes)).sum();
         assert_eq!(events, EVENTS);

@@ -90,6 +90,8 @@ pub(crate) struct Row {
     pub(crate) cpu_us: Option<Spread>,
     /// The same as a multiple of nginx's.
     pub(crate) cpu_to_nginx: Option<Ratio>,
+    /// The same as a multiple of what Weir takes where it passes through; `None` where nothing is translated.
+    pub(crate) cpu_to_untranslated: Option<Ratio>,
     /// Units per second.
     pub(crate) per_second: Option<Spread>,
     /// The share of its core that it used.
@@ -145,9 +147,13 @@ pub(crate) struct Verdict {
 impl Measured {
     /// The figures of `rounds`.
     pub(crate) fn of(scenario: &Scenario, rounds: &[Rounds]) -> Self {
-        let direct = rounds.iter().find(|rounds| rounds.target == DIRECT);
-        let nginx = rounds.iter().find(|rounds| rounds.target == NGINX);
-        let rows: Vec<Row> = rounds.iter().map(|rounds| row(rounds, direct, nginx)).collect();
+        let find = |name: &str| rounds.iter().find(|rounds| rounds.target == name);
+        let bases = Bases {
+            direct: find(DIRECT),
+            nginx: find(NGINX),
+            untranslated: find(WEIR).filter(|_| !scenario.dialects.is_empty()),
+        };
+        let rows: Vec<Row> = rounds.iter().map(|rounds| row(rounds, &bases)).collect();
         let weir = rows.iter().find(|row| row.target == WEIR);
         let verdict = scenario.goal.map(|goal| judge(goal, weir));
         Self {
@@ -160,7 +166,20 @@ impl Measured {
     }
 }
 
-fn row(rounds: &Rounds, direct: Option<&Rounds>, nginx: Option<&Rounds>) -> Row {
+/// What the figures of a target are compared with.
+#[derive(Debug)]
+struct Bases<'a> {
+    direct: Option<&'a Rounds>,
+    nginx: Option<&'a Rounds>,
+    untranslated: Option<&'a Rounds>,
+}
+
+fn row(rounds: &Rounds, bases: &Bases<'_>) -> Row {
+    let Bases {
+        direct,
+        nginx,
+        untranslated,
+    } = *bases;
     let p50 = |rounds: &Rounds| rounds.added(direct?, |sample| sample.p50_us);
     let spread = |figures: Option<Vec<f64>>| Spread::of(&figures?);
     let ratio = |figures: Option<Vec<f64>>, base: Option<Vec<f64>>| Ratio::between(&figures?, &base?);
@@ -169,6 +188,7 @@ fn row(rounds: &Rounds, direct: Option<&Rounds>, nginx: Option<&Rounds>) -> Row 
         target: rounds.target.clone(),
         cpu_us: spread(rounds.cpu()),
         cpu_to_nginx: ratio(rounds.cpu(), nginx.and_then(Rounds::cpu)),
+        cpu_to_untranslated: ratio(rounds.cpu(), untranslated.and_then(Rounds::cpu)),
         per_second: spread(rounds.each(|sample| Some(sample.per_second))),
         busy: spread(rounds.each(|sample| sample.busy)),
         load_busy: spread(rounds.each(|sample| Some(sample.load_busy))),
@@ -267,6 +287,17 @@ mod tests {
         let ratio = measured.rows[2].cpu_to_nginx.unwrap();
         assert!((ratio.of_minima - 1.3).abs() < 1e-12, "{ratio:?}");
         assert_eq!(measured.verdict.unwrap().reached, Some(true));
+    }
+
+    #[test]
+    fn what_is_translated_is_compared_with_what_is_passed_through() {
+        let to_untranslated = |name| {
+            let rows = measured(name).rows;
+            rows[1].cpu_to_untranslated.map(|ratio| ratio.of_minima)
+        };
+        let ratio = to_untranslated(Name::Translate).unwrap();
+        assert!((ratio - 20.0 / 26.0).abs() < 1e-12, "{ratio}");
+        assert_eq!(to_untranslated(Name::Sat), None);
     }
 
     #[test]

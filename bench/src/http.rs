@@ -17,7 +17,7 @@ const HEAD_STEP: usize = 1_024;
 /// A part of a message, in the order in which they come.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece<'a> {
-    /// The head is complete; [`Message::status`] can be asked.
+    /// The head is complete; [`Message::status`] or [`Message::path`] can be asked.
     Head,
     /// Some of the body.
     Body(&'a [u8]),
@@ -89,6 +89,12 @@ impl Message {
     /// The status of the response whose head has been read.
     pub(crate) fn status(&self) -> Option<u16> {
         std::str::from_utf8(self.head.get(9..12)?).ok()?.parse().ok()
+    }
+
+    /// The path of the request whose head has been read.
+    pub(crate) fn path(&self) -> &[u8] {
+        let mut words = self.head.split(|byte| *byte == b' ');
+        words.nth(1).unwrap_or_default()
     }
 
     /// Takes the head in, and says whether it is complete.
@@ -195,6 +201,14 @@ mod tests {
         for step in 1..=wire.len() {
             assert_eq!(bodies(wire, step), whole, "{step} bytes at a time");
         }
+    }
+
+    #[test]
+    fn a_request_says_where_it_is_asked() {
+        let mut wire = b"POST /v1/messages?beta=true HTTP/1.1\r\ncontent-length: 0\r\n\r\n".as_slice();
+        let mut message = Message::default();
+        assert_eq!(message.next(&mut wire).unwrap(), Some(Piece::Head));
+        assert_eq!(message.path(), b"/v1/messages?beta=true");
     }
 
     #[test]

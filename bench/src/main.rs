@@ -2,7 +2,9 @@
 //! over HTTP like every other gateway.
 
 mod accounting;
+mod answers;
 mod args;
+mod dialect;
 mod exchange;
 mod figures;
 mod http;

@@ -95,6 +95,7 @@ fn scenario(measured: &Measured) -> String {
         measured.title,
         table(&heads, &rows)
     );
+    text += &translated(&measured.rows);
     let held_up = measured.rows.iter().filter(|row| is_held_up(row));
     text.extend(held_up.map(|row| format!("\nHere the load generator was the limit, not {}.\n", row.target)));
     text + &measured.verdict.as_ref().map(goal).unwrap_or_default()
@@ -114,6 +115,22 @@ fn figures(row: &Row) -> Vec<String> {
         format!("{}, {}", least(row.added_p50_us), least(row.added_p99_us)),
         format!("{}, {}", either(row.idle_mib, 1), either(row.loaded_mib, 1)),
     ]
+}
+
+/// What each takes as a multiple of passing through, where something is translated.
+fn translated(rows: &[Row]) -> String {
+    let told: Vec<Vec<String>> = rows
+        .iter()
+        .filter_map(|row| Some(vec![row.target.clone(), ratio(row.cpu_to_untranslated?)]))
+        .collect();
+    if told.is_empty() {
+        return String::new();
+    }
+    let heads = [
+        "",
+        "CPU time to weir's, which passes through (rounds: min, median, max)",
+    ];
+    format!("\n{}", table(&heads, &told))
 }
 
 /// Whether a target had time left while the load generator had none.
@@ -141,28 +158,48 @@ fn goal(Verdict { goal, found, reached }: &Verdict) -> String {
 fn overview(scenarios: &[Measured]) -> String {
     let names = scenarios.iter().map(|measured| measured.scenario);
     let heads: Vec<&str> = [""].into_iter().chain(names).chain(["MiB idle, most"]).collect();
-    let targets = scenarios.first().map_or(0, |measured| measured.rows.len());
-    let rows: Vec<Vec<String>> = (0..targets).map(|at| across(scenarios, at)).collect();
+    let rows: Vec<Vec<String>> = targets(scenarios)
+        .into_iter()
+        .map(|target| across(scenarios, target))
+        .collect();
     format!(
         "\n**CPU time as a multiple of nginx's** (ratios of minima)\n\n{}",
         table(&heads, &rows)
     )
 }
 
-/// The target number `at` in every scenario.
-fn across(scenarios: &[Measured], at: usize) -> Vec<String> {
-    let rows: Vec<&Row> = scenarios
+/// The targets, in the order in which they were first asked.
+fn targets(scenarios: &[Measured]) -> Vec<&str> {
+    let mut targets: Vec<&str> = Vec::new();
+    for row in scenarios.iter().flat_map(|measured| &measured.rows) {
+        if !targets.contains(&&*row.target) {
+            targets.push(&row.target);
+        }
+    }
+    targets
+}
+
+/// `target` in every scenario; not every one asks it.
+fn across(scenarios: &[Measured], target: &str) -> Vec<String> {
+    let rows: Vec<Option<&Row>> = scenarios
         .iter()
-        .filter_map(|measured| measured.rows.get(at))
+        .map(|measured| measured.rows.iter().find(|row| row.target == target))
         .collect();
-    let name = rows.first().map(|row| row.target.clone());
-    let idle = rows.first().and_then(|row| row.idle_mib);
-    let most = rows.iter().filter_map(|row| row.loaded_mib).reduce(f64::max);
-    let ratios = rows
-        .iter()
-        .map(|row| either(row.cpu_to_nginx.map(|ratio| ratio.of_minima), 2));
+    let asked = || rows.iter().copied().flatten();
+    let idle = asked().find_map(|row| row.idle_mib);
+    let most = asked().filter_map(|row| row.loaded_mib).reduce(f64::max);
+    let ratios = rows.iter().map(|row| {
+        either(
+            row.and_then(|row| row.cpu_to_nginx).map(|ratio| ratio.of_minima),
+            2,
+        )
+    });
     let memory = format!("{}, {}", either(idle, 1), either(most, 1));
-    name.into_iter().chain(ratios).chain([memory]).collect()
+    [target.to_owned()]
+        .into_iter()
+        .chain(ratios)
+        .chain([memory])
+        .collect()
 }
 
 fn choices(choices: &[Choice]) -> String {

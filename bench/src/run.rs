@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::accounting::{machine_time, own_time, processor_time, resident_mib};
 use crate::args::{Args, Own};
+use crate::dialect::Dialect;
 use crate::figures::{Measured, Rounds, Sample};
 use crate::machine::Machine;
 use crate::report::{Report, UnderLoad};
@@ -81,7 +82,10 @@ impl Bench {
             targets.push(nginx::start(scratch.path(), args.proxy_core, upstream.address).await?);
         }
         if let Some(program) = weir {
-            targets.push(weir::start(scratch.path(), args.proxy_core, upstream.address, program).await?);
+            let weir = weir::start(scratch.path(), args.proxy_core, upstream.address, program).await?;
+            let translating = Dialect::TRANSLATED.map(|dialect| weir.translating(dialect));
+            targets.push(weir);
+            targets.extend(translating);
         }
         for other in args.others.clone() {
             let target = Target::from(other);
@@ -106,7 +110,7 @@ impl Bench {
     /// What the machine has done that is none of this run's.
     fn others(&self) -> Result<Duration> {
         let mut own = own_time()?;
-        for pid in self.targets.iter().filter_map(|(target, _)| target.pid) {
+        for pid in self.targets.iter().filter_map(|(target, _)| target.own_pid()) {
             own += processor_time(pid)?;
         }
         Ok(machine_time()?.saturating_sub(own))
@@ -115,10 +119,14 @@ impl Bench {
     /// One scenario: every target in each round.
     async fn measure(&self, scenario: Scenario, args: &Args) -> Result<Measured> {
         self.upstream.answer(scenario.answer);
-        let mut rounds: Vec<Rounds> = self.targets.iter().map(empty).collect();
+        let targets = self
+            .targets
+            .iter()
+            .filter(|(target, _)| target.is_asked(&scenario));
+        let mut rounds: Vec<Rounds> = targets.clone().map(empty).collect();
         for round in 1..=args.reps {
             eprint!("\r{}: {} of {} ", scenario.name, round, args.reps);
-            for ((target, _), rounds) in self.targets.iter().zip(&mut rounds) {
+            for ((target, _), rounds) in targets.clone().zip(&mut rounds) {
                 let sample = sample(scenario, target, args).await;
                 rounds
                     .samples

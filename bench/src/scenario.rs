@@ -5,12 +5,14 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::dialect::Dialect;
+
 /// The events of a stream: one with the role, fifty with content, one with the finish reason, and `[DONE]`.
 pub(crate) const EVENTS: u32 = 53;
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Name {
     /// 64 connections without pause, a small prompt, an answer of 500 bytes.
     Sat,
@@ -24,6 +26,10 @@ pub(crate) enum Name {
     Burst,
     /// 8 connections without pause: the latency that is added.
     C8,
+    /// 64 connections without pause, a prompt of 2 KiB: passed through, and translated into each dialect.
+    Translate,
+    /// 16 streams of 53 events without pause, passed through and translated out of each dialect.
+    TranslateBurst,
     /// 256 connections without pause: memory.
     Memory,
     /// The choice of a target alone, without any I/O.
@@ -33,13 +39,15 @@ pub(crate) enum Name {
 impl Name {
     /// What is measured where nobody says. Memory comes first, because processes keep what a load made them
     /// take.
-    pub(crate) const USUAL: [Self; 6] = [
+    pub(crate) const USUAL: [Self; 8] = [
         Self::Memory,
         Self::Sat,
         Self::Big,
         Self::Sse,
         Self::Burst,
         Self::C8,
+        Self::Translate,
+        Self::TranslateBurst,
     ];
 }
 
@@ -87,6 +95,8 @@ pub(crate) struct Scenario {
     pub(crate) prompt: usize,
     /// What comes back.
     pub(crate) answer: Answer,
+    /// What Weir is to translate it into, beside passing it through.
+    pub(crate) dialects: &'static [Dialect],
     /// What Weir is to reach.
     pub(crate) goal: Option<Goal>,
 }
@@ -122,6 +132,16 @@ impl Scenario {
                 goal: Some(Goal::AddedLatency(1.5)),
                 ..Self::small("c8", "8 connections, 500-byte answer", 8)
             },
+            Name::Translate => Self {
+                prompt: 2 * 1024,
+                dialects: &Dialect::TRANSLATED,
+                ..Self::small("translate", "64 connections, 2 KiB prompt, 500-byte answer", 64)
+            },
+            Name::TranslateBurst => Self {
+                answer: Answer::Stream(Duration::ZERO),
+                dialects: &Dialect::TRANSLATED,
+                ..Self::small("translate-burst", "16 streams of 53 events back to back", 16)
+            },
             Name::Memory => Self {
                 goal: Some(Goal::Memory(10.0, 30.0)),
                 ..Self::small("memory", "256 connections, 500-byte answer", 256)
@@ -137,6 +157,7 @@ impl Scenario {
             connections,
             prompt: 200,
             answer: Answer::Whole(Duration::ZERO),
+            dialects: &[],
             goal: None,
         }
     }

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
 use crate::accounting::resident_mib;
+use crate::dialect::Dialect;
 use crate::exchange::request;
 use crate::load::ask_once;
 use crate::process::Process;
@@ -43,6 +44,8 @@ pub(crate) struct Target {
     pub(crate) model: String,
     /// Whose time and memory are its own; `None` for the upstream itself.
     pub(crate) pid: Option<u32>,
+    /// What it translates into; `None` if it passes through, or is not known to do otherwise.
+    pub(crate) dialect: Option<Dialect>,
     /// The child that it is, if it is one of ours.
     process: Option<Process>,
 }
@@ -61,6 +64,28 @@ impl Target {
         }
     }
 
+    /// The same process, asked for what it has to translate into `dialect`.
+    pub(crate) fn translating(&self, dialect: Dialect) -> Self {
+        Self {
+            name: format!("{} → {}", self.name, dialect.name()),
+            model: format!("policy/{}", dialect.policy()),
+            pid: self.pid,
+            dialect: Some(dialect),
+            ..Self::new("", self.address, None)
+        }
+    }
+
+    /// The process that is its own alone: one that is asked in several ways counts once.
+    pub(crate) fn own_pid(&self) -> Option<u32> {
+        self.pid.filter(|_| self.dialect.is_none())
+    }
+
+    /// Whether it takes part in `scenario`.
+    pub(crate) fn is_asked(&self, scenario: &Scenario) -> bool {
+        self.dialect
+            .is_none_or(|dialect| scenario.dialects.contains(&dialect))
+    }
+
     fn new(name: &str, address: SocketAddr, process: Option<Process>) -> Self {
         Self {
             name: name.to_owned(),
@@ -68,6 +93,7 @@ impl Target {
             path: PATH.to_owned(),
             model: MODEL.to_owned(),
             pid: None,
+            dialect: None,
             process,
         }
     }
@@ -159,6 +185,7 @@ impl From<Other> for Target {
             path,
             model,
             pid: Some(pid),
+            dialect: None,
             process: None,
         }
     }

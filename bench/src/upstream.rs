@@ -1,4 +1,5 @@
-//! The mock provider: it answers what the scenario under way says, from bytes made beforehand. It runs on
+//! The mock provider: it answers what the scenario under way says, in the dialect of the path that it is asked
+//! at, from bytes made beforehand. It runs on
 //! the load generator's own thread, so that an exchange with it costs no wake-up of another one, and reads
 //! requests only as far as is needed to know where they end.
 
@@ -13,7 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::exchange;
+use crate::answers::Answers;
+use crate::dialect::Dialect;
 use crate::http::{Message, Piece};
 use crate::scenario::Answer;
 
@@ -31,8 +33,14 @@ pub(crate) struct Upstream {
 #[derive(Debug)]
 struct Shared {
     answer: Cell<Answer>,
-    whole: Vec<u8>,
-    chunks: Vec<Vec<u8>>,
+    /// Those of [`Dialect::ALL`], in its order.
+    answers: Vec<Answers>,
+}
+
+impl Shared {
+    fn answers(&self, asked: Dialect) -> &Answers {
+        &self.answers[asked as usize]
+    }
 }
 
 impl Upstream {
@@ -43,8 +51,7 @@ impl Upstream {
             .with_context(|| format!("the mock upstream: {address}"))?;
         let shared = Rc::new(Shared {
             answer: Cell::new(Answer::Whole(Duration::ZERO)),
-            whole: exchange::whole(),
-            chunks: exchange::chunks(),
+            answers: Dialect::ALL.map(Answers::of).into_iter().collect::<Result<_>>()?,
         });
         let address = listener.local_addr()?;
         spawn_local(accept(listener, shared.clone()));
@@ -68,6 +75,7 @@ async fn accept(listener: TcpListener, shared: Rc<Shared>) {
 async fn converse(mut stream: TcpStream, shared: &Shared) -> Result<()> {
     stream.set_nodelay(true)?;
     let (mut buffer, mut message) = (vec![0; READ_BYTES], Message::default());
+    let mut asked = Dialect::OpenAi;
     loop {
         let count = stream.read(&mut buffer).await?;
         if count == 0 {
@@ -75,25 +83,27 @@ async fn converse(mut stream: TcpStream, shared: &Shared) -> Result<()> {
         }
         let mut read = &buffer[..count];
         while let Some(piece) = message.next(&mut read)? {
-            if piece == Piece::End {
-                reply(&mut stream, shared).await?;
+            match piece {
+                Piece::Head => asked = Dialect::asked_at(message.path()),
+                Piece::Body(_) => {}
+                Piece::End => reply(&mut stream, shared.answer.get(), shared.answers(asked)).await?,
             }
         }
     }
 }
 
-async fn reply(stream: &mut TcpStream, shared: &Shared) -> Result<()> {
-    match shared.answer.get() {
+async fn reply(stream: &mut TcpStream, answer: Answer, answers: &Answers) -> Result<()> {
+    match answer {
         Answer::Whole(wait) => {
             if !wait.is_zero() {
                 sleep(wait).await;
             }
-            stream.write_all(&shared.whole).await?;
+            stream.write_all(&answers.whole).await?;
         }
         Answer::Stream(pause) => {
-            stream.write_all(exchange::STREAM_HEAD).await?;
+            stream.write_all(&answers.head).await?;
             let begun = Instant::now();
-            for (due, chunk) in (0..).map(|at| begun + pause * at).zip(&shared.chunks) {
+            for (due, chunk) in (0..).map(|at| begun + pause * at).zip(&answers.chunks) {
                 if !pause.is_zero() {
                     sleep_until(due).await;
                 }

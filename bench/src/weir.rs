@@ -1,5 +1,5 @@
-//! Weir as its users run it: `weir serve` on the YAML of a policy with three targets, all of them the mock
-//! upstream, everything on that is on by default.
+//! Weir as its users run it: `weir serve` on the YAML of a policy with three targets for each dialect, all of them
+//! the mock upstream, everything on that is on by default.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -8,10 +8,11 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::dialect::Dialect;
 use crate::process::Process;
 use crate::target::{Target, WEIR, free_address};
 
-/// Starts `program` on `core`, with a policy in front of `upstream`.
+/// Starts `program` on `core`, with policies in front of `upstream`.
 pub(crate) async fn start(
     scratch: &Path,
     core: usize,
@@ -24,7 +25,7 @@ pub(crate) async fn start(
         scratch.join("policies"),
     );
     fs::create_dir(&folder)?;
-    fs::write(folder.join("bench.yaml"), policy(upstream))?;
+    fs::write(folder.join("bench.yaml"), documents(upstream))?;
     let (address_text, admin) = (address.to_string(), admin.to_string());
     let args = [
         "serve".as_ref(),
@@ -39,29 +40,54 @@ pub(crate) async fn start(
     Ok(Target::started(WEIR, address, process))
 }
 
-fn policy(upstream: SocketAddr) -> String {
+/// Every resource, in one file.
+fn documents(upstream: SocketAddr) -> String {
+    let dialects = Dialect::ALL.map(|dialect| policy(dialect) + &provider(dialect, upstream));
+    dialects.concat() + SECRET
+}
+
+/// Three weighted targets that speak `dialect`.
+fn policy(dialect: Dialect) -> String {
+    let name = dialect.policy();
     format!(
         "apiVersion: weir.dev/v1alpha1
 kind: LoadBalancingPolicy
 metadata:
-  name: bench
+  name: {name}
 spec:
   targets:
-    - {{model: mock/one, weight: 50}}
-    - {{model: mock/two, weight: 30}}
-    - {{model: mock/three, weight: 20}}
+    - {{model: mock-{name}/one, weight: 50}}
+    - {{model: mock-{name}/two, weight: 30}}
+    - {{model: mock-{name}/three, weight: 20}}
 ---
-apiVersion: weir.dev/v1alpha1
+"
+    )
+}
+
+fn provider(dialect: Dialect, upstream: SocketAddr) -> String {
+    let (name, spoken, folder) = (dialect.policy(), dialect.name(), dialect.folder());
+    let credential = match dialect {
+        Dialect::Bedrock => "aws: {secretRef: {name: mock}}",
+        _ => "secretRef: {name: mock, key: api-key}",
+    };
+    format!(
+        "apiVersion: weir.dev/v1alpha1
 kind: Provider
 metadata:
-  name: mock
+  name: mock-{name}
 spec:
-  dialect: OpenAI
-  baseURL: http://{upstream}/v1
+  dialect: {spoken}
+  baseURL: http://{upstream}{folder}
+  region: us-east-1
   credential:
-    secretRef: {{name: mock, key: api-key}}
+    {credential}
 ---
-apiVersion: v1
+"
+    )
+}
+
+/// What every provider is asked with.
+const SECRET: &str = "apiVersion: v1
 kind: Secret
 metadata:
   name: mock
@@ -69,9 +95,9 @@ metadata:
     weir.dev/credential: \"true\"
 stringData:
   api-key: sk-mock
-"
-    )
-}
+  accessKeyId: AKIDEXAMPLE
+  secretAccessKey: mock
+";
 
 /// The `weir` that was built with this program. When cargo runs this program it builds that one first, so
 /// that what is measured is what the sources say.
