@@ -96,7 +96,8 @@ pub(super) fn through(endpoint: &Endpoint, from: &HeaderMap, prompt: &Prompt) ->
     let mut to = common(endpoint, from);
     copy(from, &mut to, &[ACCEPT_ENCODING]);
     if prompt.is_form() {
-        copy(from, &mut to, &[CONTENT_TYPE]);
+        // The one that the form was read by: a provider might go by another boundary, and find another model.
+        to.extend(from.get(CONTENT_TYPE).map(|kind| (CONTENT_TYPE, kind.clone())));
     } else {
         to.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
