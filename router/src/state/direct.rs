@@ -59,6 +59,9 @@ impl Direct {
     /// The target that `rest` names.
     pub(crate) fn leaf(&self, rest: &str) -> Result<Leaf, Failure> {
         let named = self.named(rest);
+        if named.model.split('/').any(|step| matches!(step, "." | "..")) {
+            return Err(unspeakable("steps such as `..` in it"));
+        }
         let known = self.models.get(named.model);
         let upstream = ModelName::new(upstream(known, named));
         let reach = named
@@ -67,7 +70,8 @@ impl Direct {
             .unwrap_or(&self.home)
             .for_model(&upstream);
         let text = format!("{}/{rest}", self.name);
-        let model_header = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| unspeakable())?;
+        let model_header =
+            HeaderValue::from_bytes(text.as_bytes()).map_err(|_| unspeakable("control characters in it"))?;
         Ok(Leaf {
             namespace: self.namespace.clone(),
             path: Arc::from(""),
@@ -136,8 +140,9 @@ fn upstream<'a>(known: Option<&'a DirectModel>, named: Named<'a>) -> &'a str {
     own.map_or(named.model, String::as_str)
 }
 
-fn unspeakable() -> Failure {
-    let mut failure = Failure::invalid("model", "a model's name must not have control characters in it");
+/// A name that is no model's. Where models are part of addresses, a step would lead to another address.
+fn unspeakable(what: &str) -> Failure {
+    let mut failure = Failure::invalid("model", format!("a model's name must not have {what}"));
     failure.class = FailureClass::PolicyNotFound;
     failure
 }

@@ -91,6 +91,27 @@ async fn a_form_goes_to_the_target_of_its_model() {
 }
 
 #[tokio::test]
+async fn a_form_has_no_other_boundary_than_the_one_that_its_model_was_found_by() {
+    let upstream = Upstream::start(vec![answer("200 OK", "", "{}")]).await;
+    let rig = rig(&upstream, |_| {}).await;
+    let model = "content-disposition: form-data; name=\"model\"\r\n\r\n";
+    let other = format!("--c\r\n{model}dear\r\n--c--");
+    let body = format!(
+        "--b\r\n{model}policy/one\r\n--b\r\ncontent-disposition: form-data; name=x\r\n\r\n{other}\r\n--b--\r\n"
+    );
+    let kinds =
+        "content-type: multipart/form-data; boundary=b\r\ncontent-type: multipart/form-data; boundary=c\r\n";
+    let reply = rig.post("/v1/images/edits", kinds, body.as_bytes()).await;
+    assert_eq!(reply.status, 200);
+    let seen = upstream.seen().pop().unwrap();
+    assert!(
+        seen.head.contains("boundary=b") && !seen.head.contains("boundary=c"),
+        "{}",
+        seen.head
+    );
+}
+
+#[tokio::test]
 async fn a_long_answer_of_any_kind_is_passed_on_as_it_comes() {
     let long = "z".repeat(1_000_000);
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -273,6 +294,26 @@ async fn responses_and_completions_have_their_own_paths() {
         .await;
     assert_eq!((reply.status, reply.text().as_str()), (200, text));
     assert_eq!(asked(&upstream), "POST /base/v1/completions HTTP/1.1");
+}
+
+#[tokio::test]
+async fn a_models_name_does_not_lead_to_another_address() {
+    let upstream = Upstream::start(vec![chat("x")]).await;
+    let rig = rig(&upstream, |provider| {
+        provider.dialect = Dialect::AzureOpenAI;
+        provider.api_version = Some("2024-10-21".to_owned());
+    })
+    .await;
+    for model in ["p/..", "p/.", "p/a/../b", "p/../.."] {
+        let body = json!({"model": model, "messages": []}).to_string();
+        let reply = rig.chat(&body).await;
+        assert_eq!(
+            (reply.status, reply.class().as_str()),
+            (404, "PolicyNotFound"),
+            "{model}"
+        );
+    }
+    assert!(upstream.seen().is_empty());
 }
 
 #[tokio::test]
