@@ -62,11 +62,13 @@ pub(super) fn anthropic(raw: &RawValue, before: Option<Usage>) -> Option<Usage> 
     let known = before.unwrap_or_default();
     let cache_read = written.cache_read_input_tokens.unwrap_or(known.cache_read);
     let cache_write = written.cache_creation_input_tokens.unwrap_or(known.cache_write);
-    let fresh = written
-        .input_tokens
-        .unwrap_or(known.input - known.cache_read - known.cache_write);
+    let known_fresh = known
+        .input
+        .saturating_sub(known.cache_read)
+        .saturating_sub(known.cache_write);
+    let fresh = written.input_tokens.unwrap_or(known_fresh);
     Some(Usage {
-        input: fresh + cache_read + cache_write,
+        input: fresh.saturating_add(cache_read).saturating_add(cache_write),
         cache_read,
         cache_write,
         output: written.output_tokens.unwrap_or(known.output),
@@ -116,5 +118,15 @@ mod tests {
             (end.input, end.cache_read, end.cache_write, end.output),
             (123, 20, 100, 9)
         );
+    }
+    #[test]
+    fn what_no_number_can_hold_is_no_panic() {
+        let most = u64::MAX;
+        let text = format!(
+            r#"{{"input_tokens":{most},"cache_read_input_tokens":{most},"cache_creation_input_tokens":1}}"#
+        );
+        let start = anthropic(&raw(&text), None);
+        let end = anthropic(&raw(r#"{"output_tokens":9}"#), start).unwrap();
+        assert_eq!((end.input, end.output), (most, 9));
     }
 }
