@@ -104,12 +104,16 @@ impl Visit for JsonLine<'_, '_> {
     }
 }
 
-/// Writes fields as `name=value`.
+/// Writes fields as `name=value`, in quotes where a caller's text could be taken for another field.
 struct TextLine<'a, 'w>(&'a mut Writer<'w>);
 
 impl Visit for TextLine<'_, '_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        let _ok = write!(self.0, " {}={}", field.name(), value.escape_debug());
+        let _ok = if value.contains([' ', '=']) {
+            write!(self.0, " {}={value:?}", field.name())
+        } else {
+            write!(self.0, " {}={}", field.name(), value.escape_debug())
+        };
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
@@ -153,7 +157,7 @@ mod tests {
             .with_writer(move || into.clone())
             .finish();
         tracing::subscriber::with_default(subscriber, || {
-            tracing::info!(target: "weir::access", policy = "a/b", target = "x\"\n", attempts = 2_u64);
+            tracing::info!(target: "weir::access", policy = "a/b", target = "x\"\n", tags = "t outcome=ok", attempts = 2_u64);
         });
         let bytes = written.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
@@ -174,7 +178,7 @@ mod tests {
     fn a_text_line_is_one_line() {
         let line = logged(LogFormat::Text);
         assert!(
-            line.ends_with(" access policy=a/b target=x\\\"\\n attempts=2\n"),
+            line.ends_with(" access policy=a/b target=x\\\"\\n tags=\"t outcome=ok\" attempts=2\n"),
             "{line}"
         );
     }
