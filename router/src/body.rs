@@ -4,6 +4,7 @@
 mod form;
 mod metadata;
 mod name;
+mod proofs;
 mod scan;
 mod splice;
 mod text;
@@ -132,6 +133,11 @@ impl Prompt {
     /// Whether the answer is to be streamed.
     pub(crate) fn stream(&self) -> bool {
         self.stream
+    }
+
+    /// Whether it holds a proof of reasoning that a Claude would refuse.
+    pub(crate) fn has_foreign_proof(&self) -> bool {
+        proofs::has_foreign(&self.bytes)
     }
 
     /// How many choices the answer is to have.

@@ -32,6 +32,10 @@ pub(super) fn plan<'e>(endpoint: &'e Endpoint, order: &Order<'_>) -> Result<Plan
             messages,
             count_tokens,
         } => match order.operation {
+            // The form knows whose proofs are whose, and drops what this target would refuse.
+            Operation::Messages if order.prompt.has_foreign_proof() => {
+                translate(Operation::Messages, Target::Messages, messages)
+            }
             Operation::Messages => Some(pass(messages)),
             Operation::CountTokens => Some(pass(count_tokens)),
             operation => translate(operation, Target::Messages, messages),

@@ -185,6 +185,23 @@ async fn a_path_of_one_provider_is_not_anothers() {
 }
 
 #[tokio::test]
+async fn what_another_model_thought_is_not_shown_to_anthropic() {
+    let upstream = Upstream::start(vec![answer("200 OK", "", MESSAGE)]).await;
+    let rig = rig(&upstream, anthropic).await;
+    let body = br#"{"model":"policy/one","max_tokens":9,"messages":[{"role":"user","content":"a"},
+        {"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"gemini:x"},
+        {"type":"text","text":"b"}]},{"role":"user","content":"c"}]}"#;
+    let reply = rig.post("/v1/messages", "", body).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let seen = upstream.seen().pop().unwrap().json();
+    assert_eq!(seen["model"], "real-a");
+    assert_eq!(
+        seen["messages"][1]["content"],
+        serde_json::json!([{"type": "text", "text": "b"}])
+    );
+}
+
+#[tokio::test]
 async fn messages_go_to_anthropic_as_they_are() {
     let upstream = Upstream::start(vec![answer(
         "200 OK",
