@@ -4,6 +4,7 @@
 //! Values only. What a field means is said here once; how it is written is each dialect's business.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
@@ -417,13 +418,15 @@ impl<'a> Ask<'a> {
         joined
     }
 
-    /// The tool that the call `id` in an earlier turn was of.
-    pub fn called_tool(&self, id: &str) -> Option<&str> {
-        let mut parts = self.turns.iter().rev().flat_map(|turn| &turn.parts);
-        parts.find_map(|part| match part {
-            Part::ToolCall(call) if call.id == id => Some(&*call.name),
-            _ => None,
-        })
+    /// The tool of every call, by the call's id; of calls with one id, the one of the latest turn.
+    pub fn called_tools(&self) -> BTreeMap<&str, &str> {
+        let mut called = BTreeMap::new();
+        for part in self.turns.iter().rev().flat_map(|turn| &turn.parts) {
+            if let Part::ToolCall(call) = part {
+                called.entry(&*call.id).or_insert(&*call.name);
+            }
+        }
+        called
     }
 }
 

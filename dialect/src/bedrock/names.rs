@@ -3,7 +3,7 @@
 //! and its cache holds.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest id of a call.
 const LONGEST_ID: usize = 64;
@@ -11,12 +11,14 @@ const LONGEST_ID: usize = 64;
 /// The longest name of a document, and room for a number behind it.
 const LONGEST_NAME: usize = 200 - 8;
 
-/// The names given so far.
+/// The names given so far. Each is found without a look at all others: a caller may send very many.
 #[derive(Default)]
 pub(super) struct Names<'f> {
-    /// Ids that do not fit; the place is the new name.
-    ids: Vec<&'f str>,
+    /// Ids that do not fit, and the place that is the new name of each.
+    ids: BTreeMap<&'f str, usize>,
     documents: BTreeSet<String>,
+    /// The last number behind each name.
+    numbers: BTreeMap<String, u32>,
 }
 
 impl<'f> Names<'f> {
@@ -26,11 +28,8 @@ impl<'f> Names<'f> {
         if (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(fits) {
             return Cow::Borrowed(id);
         }
-        let known = self.ids.iter().position(|known| *known == id);
-        let place = known.unwrap_or_else(|| {
-            self.ids.push(id);
-            self.ids.len() - 1
-        });
+        let next = self.ids.len();
+        let place = self.ids.entry(id).or_insert(next);
         Cow::Owned(format!("weir_{place}"))
     }
 
@@ -40,9 +39,9 @@ impl<'f> Names<'f> {
         let name = name.map(plain).filter(|name| !name.is_empty());
         let name = name.unwrap_or_else(|| "document".to_owned());
         let mut unique = name.clone();
-        let mut number = 1;
+        let number = self.numbers.entry(name.clone()).or_insert(1);
         while !self.documents.insert(unique.clone()) {
-            number += 1;
+            *number += 1;
             unique = format!("{name} ({number})");
         }
         unique
@@ -62,4 +61,26 @@ fn plain(name: &str) -> String {
     let mut plain = words.join(" ");
     plain.truncate(LONGEST_NAME);
     plain
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::Names;
+
+    /// Were each compared with all others, this would not end.
+    #[test]
+    fn very_many_of_one_name_and_of_unfit_ids_are_named_at_once() {
+        const MANY: usize = 50_000;
+        let ids: Vec<String> = (0..MANY).map(|at| format!("call/{at}")).collect();
+        let mut names = Names::default();
+        let documents: BTreeSet<String> = (0..MANY).map(|_| names.document(Some("a"))).collect();
+        assert_eq!(documents.len(), MANY);
+        assert!(documents.contains("a") && documents.contains("a (50000)"));
+        for (at, id) in ids.iter().enumerate() {
+            assert_eq!(names.call(id), format!("weir_{at}"));
+        }
+        assert_eq!(names.call("call/7"), "weir_7");
+    }
 }

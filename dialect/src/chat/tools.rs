@@ -1,6 +1,7 @@
 //! Tools, the choice among them and the shape of the answer, as chat completions ask for them.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -131,11 +132,9 @@ pub(super) fn choose<'a>(choice: ChoiceIn<'a>, ask: &mut Ask<'a>) -> Result<(), 
 }
 
 fn allow<'a>(allowed: &Allowed<'a>, ask: &mut Ask<'a>) -> Option<ToolChoice<'a>> {
-    let named = |tool: &Tool<'_>| {
-        let mut names = allowed.tools.iter().filter_map(|tool| tool.function.as_ref());
-        names.any(|allowed| *allowed.name == *tool.name)
-    };
-    ask.tools.retain(named);
+    let functions = allowed.tools.iter().filter_map(|tool| tool.function.as_ref());
+    let names: BTreeSet<&str> = functions.map(|function| &*function.name).collect();
+    ask.tools.retain(|tool| names.contains(&*tool.name));
     choice_word(&allowed.mode)
 }
 

@@ -1,6 +1,7 @@
 //! Writes turns as Gemini's contents.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -91,8 +92,9 @@ pub(super) fn contents<'f>(
     dropped: &mut Dropped,
 ) -> Result<Vec<Content<'f>>, Refusal> {
     let mut contents = Vec::with_capacity(ask.turns.len());
+    let called = ask.called_tools();
     for turn in ask.joined_turns() {
-        let mut pieces = Pieces::new(ask, model, dropped);
+        let mut pieces = Pieces::new(&called, model, dropped);
         for part in turn.parts {
             pieces.push(part)?;
         }
@@ -122,8 +124,9 @@ impl<'f> Piece<'f> {
 }
 
 /// The pieces of one turn, as they come to be.
-struct Pieces<'f, 'a, 'd> {
-    ask: &'f Ask<'a>,
+struct Pieces<'f, 'd> {
+    /// The tools of calls, by the calls' ids.
+    called: &'d BTreeMap<&'f str, &'f str>,
     model: Model,
     dropped: &'d mut Dropped,
     /// In order.
@@ -133,10 +136,10 @@ struct Pieces<'f, 'a, 'd> {
     has_calls: bool,
 }
 
-impl<'f, 'a, 'd> Pieces<'f, 'a, 'd> {
-    fn new(ask: &'f Ask<'a>, model: Model, dropped: &'d mut Dropped) -> Self {
+impl<'f, 'd> Pieces<'f, 'd> {
+    fn new(called: &'d BTreeMap<&'f str, &'f str>, model: Model, dropped: &'d mut Dropped) -> Self {
         Self {
-            ask,
+            called,
             model,
             dropped,
             so_far: Vec::new(),
@@ -200,7 +203,7 @@ impl<'f, 'a, 'd> Pieces<'f, 'a, 'd> {
     }
 
     fn result(&mut self, result: &'f ToolResult<'_>) -> Result<(), Refusal> {
-        let name = self.ask.called_tool(&result.id).ok_or_else(no_call)?;
+        let name = self.called.get(&*result.id).ok_or_else(no_call)?;
         let parts = self.media_of(result)?;
         self.so_far.push(Piece::of(Data::FunctionResponse(Response {
             id: &result.id,
@@ -246,11 +249,11 @@ impl<'f, 'a, 'd> Pieces<'f, 'a, 'd> {
 
 /// The texts of a result, each on lines of its own.
 fn returned<'f>(result: &'f ToolResult<'_>) -> Returned<'f> {
-    let mut texts = result.parts.iter().filter_map(text_of);
-    let first = texts.next().unwrap_or_default();
-    let text = texts.fold(Cow::Borrowed(first), |all, text| {
-        Cow::Owned(format!("{all}\n{text}"))
-    });
+    let texts: Vec<&str> = result.parts.iter().filter_map(text_of).collect();
+    let text = match &*texts {
+        [one] => Cow::Borrowed(*one),
+        texts => Cow::Owned(texts.join("\n")),
+    };
     if result.is_error {
         Returned::Error(text)
     } else {

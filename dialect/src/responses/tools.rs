@@ -1,6 +1,7 @@
 //! Tools, the choice among them and the shape of the answer, as this dialect asks for them.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -89,10 +90,9 @@ pub(super) fn choose<'a>(choice: ChoiceIn<'a>, ask: &mut Ask<'a>) -> Result<(), 
         StrOr::Other(named) => match (&*named.kind, named.name, named.tools) {
             ("function", Some(name), _) => Some(ToolChoice::Named(name.0)),
             ("allowed_tools", _, Some(allowed)) => {
-                let is =
-                    |tool: &Tool<'_>, allowed: &Allowed<'_>| allowed.name.as_deref() == Some(&*tool.name);
-                ask.tools
-                    .retain(|tool| allowed.iter().any(|allowed| is(tool, allowed)));
+                let listed = allowed.iter().filter_map(|tool| tool.name.as_deref());
+                let listed: BTreeSet<&str> = listed.collect();
+                ask.tools.retain(|tool| listed.contains(&*tool.name));
                 choice_word(named.mode.as_deref().unwrap_or("auto"))
             }
             _ => None,
