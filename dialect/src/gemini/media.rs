@@ -12,7 +12,8 @@ use crate::form::Source;
 
 /// Where files live that were uploaded to Gemini.
 const FILES: &str = "https://generativelanguage.googleapis.com/";
-/// A bucket of Google Cloud Storage.
+/// A bucket of Google Cloud Storage. Gemini would read it with the rights of the provider's key, which are not
+/// the caller's.
 const BUCKET: &str = "gs://";
 
 /// Types by the ends of names, for what Gemini reads.
@@ -73,7 +74,11 @@ pub(super) fn data<'f>(source: &'f Source<'_>, kind: Kind, model: Model) -> Resu
         })),
         Source::Text(text) => Ok(Data::Text(text)),
         Source::File(id) if id.starts_with("files/") => Ok(file(Cow::Owned(format!("{FILES}v1beta/{id}")))),
-        Source::File(uri) | Source::Url(uri) if is_at_google(uri) => Ok(file(Cow::Borrowed(uri))),
+        Source::File(uri) | Source::Url(uri) if uri.starts_with(FILES) => Ok(file(Cow::Borrowed(uri))),
+        Source::File(uri) | Source::Url(uri) if uri.starts_with(BUCKET) => Err(Refusal::new(
+            "messages[].content[]",
+            "Gemini would read from this bucket with the provider's rights; send what is there as base64",
+        )),
         Source::File(_) => Err(Refusal::new(
             "messages[].content[]",
             "a file is named by an id that is not Gemini's; upload it there, or send what is in it",
@@ -91,10 +96,6 @@ fn file(uri: Cow<'_, str>) -> Data<'_> {
         mime_type: type_of(&uri),
         file_uri: uri,
     })
-}
-
-fn is_at_google(uri: &str) -> bool {
-    uri.starts_with(FILES) || uri.starts_with(BUCKET)
 }
 
 fn is_fetched(url: &str, kind: Kind, model: Model) -> bool {

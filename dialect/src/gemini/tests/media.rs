@@ -86,7 +86,6 @@ fn leaves_fetching_to_gemini_and_tells_it_the_type_that_the_address_tells() {
         ("https://example.com/image?id=7", None),
         ("https://example.com/v1.2/image", None),
         ("https://generativelanguage.googleapis.com/v1beta/files/abc", None),
-        ("gs://bucket/cat.jpg", Some("image/jpeg")),
     ];
     for (address, media_type) in addresses {
         let mut golden = json!({"fileUri": address});
@@ -98,6 +97,13 @@ fn leaves_fetching_to_gemini_and_tells_it_the_type_that_the_address_tells() {
             json!({"fileData": golden})
         );
     }
+}
+
+#[test]
+fn reads_no_bucket_with_the_providers_rights() {
+    let (field, message) = refused(&asking(image(Source::Url("gs://bucket/cat.jpg".into()))), NEWEST);
+    assert_eq!(field, "messages[].content[]");
+    assert!(message.contains("the provider's rights"), "{message}");
 }
 
 #[test]

@@ -3,15 +3,21 @@
 use bytes::Bytes;
 use weir_dialect::form::{Finish, Usage};
 use weir_dialect::{Event, Incoming, Reader, Unreadable, Writer};
-use weir_table::Dialect;
+use weir_table::{Dialect, FailureClass};
 
 use super::framing::Message;
 use super::{Framing, Outbox, Shown, Turn, no_content};
 use crate::classify;
 use crate::error::Failure;
 
+/// The longest stream that is translated, in bytes. Some callers' dialects repeat all of an answer at its end,
+/// and so it is kept until then: no provider may make that grow for ever.
+const LONGEST: usize = 64 * 1024 * 1024;
+
 /// A stream that is translated.
 pub(crate) struct Translated {
+    /// How many bytes of it were read.
+    read: usize,
     dialect: Dialect,
     framing: Framing,
     reader: Box<dyn Reader>,
@@ -45,6 +51,7 @@ impl Translated {
         writer: Box<dyn Writer>,
     ) -> Self {
         Self {
+            read: 0,
             dialect,
             framing,
             reader,
@@ -78,7 +85,9 @@ impl Translated {
     }
 
     pub(super) fn pass(&mut self, read: &Bytes, out: &mut Outbox) -> Turn {
+        self.read = self.read.saturating_add(read.len());
         match self.framing.push(read) {
+            Ok(()) if self.read > LONGEST => Turn::Failed(Box::new(too_long())),
             Ok(()) => self.go_on(out),
             Err(failure) => Turn::Failed(Box::new(failure)),
         }
@@ -133,6 +142,11 @@ impl Translated {
     }
 }
 
+fn too_long() -> Failure {
+    let text = format!("the provider's stream is longer than the {LONGEST} bytes that are translated");
+    Failure::new(FailureClass::MalformedResponse, text)
+}
+
 fn translate(
     dialect: Dialect,
     reader: &mut Box<dyn Reader>,
@@ -176,4 +190,37 @@ fn is_answer(event: &Event<'_>) -> bool {
 /// Whether an answer that ended like this may be empty.
 pub(in crate::forward) fn explains(finish: &Finish) -> bool {
     matches!(finish, Finish::Length | Finish::ContentFilter | Finish::Refusal)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use weir_dialect::form::Ask;
+    use weir_dialect::{Caller, Stamp, Target};
+    use weir_table::{Dialect, FailureClass};
+
+    use super::super::{Framing, Outbox, Turn};
+    use super::{LONGEST, Translated};
+
+    #[test]
+    fn a_stream_without_end_is_given_up() {
+        let stamp = Stamp {
+            id: "req_1".to_owned(),
+            model: "m".to_owned(),
+            created: 1,
+        };
+        let writer = Caller::Responses.writer(stamp, &Ask::default());
+        let framing = Framing::of(Target::Messages);
+        let mut stream = Translated::new(Dialect::Anthropic, framing, Target::Messages.reader(), writer);
+        let comment = format!(": {}\n\n", "x".repeat(60_000));
+        let (piece, mut out) = (Bytes::from(comment.repeat(10)), Outbox::default());
+        let pieces = LONGEST / piece.len();
+        for _ in 0..pieces {
+            assert!(matches!(stream.pass(&piece, &mut out), Turn::GoesOn));
+        }
+        let Turn::Failed(failure) = stream.pass(&piece, &mut out) else {
+            panic!("it went on");
+        };
+        assert_eq!(failure.class, FailureClass::MalformedResponse);
+    }
 }
