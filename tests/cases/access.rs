@@ -338,6 +338,10 @@ pub(crate) async fn a_key_is_found_nowhere_but_in_its_secret(context: &Context) 
     Ok(())
 }
 
+/// Every kind that Weir writes statuses of.
+const KINDS: &str = "loadbalancingpolicies.weir.dev,fallbackpolicies.weir.dev,providers.weir.dev,\
+                     clusterproviders.weir.dev,accesskeys.weir.dev";
+
 /// Everything that Weir has written or says, with the name of each place.
 async fn traces(site: &Site) -> Result<Vec<(String, String)>> {
     let kubectl =
@@ -353,7 +357,8 @@ async fn traces(site: &Site) -> Result<Vec<(String, String)>> {
         ),
         (
             "the resources".to_owned(),
-            kubectl(&["get", "weir", "-A", "-o", "yaml"]).await?,
+            // By name: kubectl may remember from before that the category is unknown.
+            kubectl(&["get", KINDS, "-A", "-o", "yaml"]).await?,
         ),
         (
             "the Events".to_owned(),
