@@ -60,10 +60,14 @@ pub(super) fn upstream(endpoint: &Endpoint, from: &HeaderMap) -> HeaderMap {
     to
 }
 
-/// The headers of a request that was translated: what the caller would accept is of its own dialect.
+/// The headers of a request that was translated: what the caller would accept is of its own dialect, and the
+/// version is the one that the translation speaks, whatever the caller's SDK speaks.
 pub(super) fn translated(endpoint: &Endpoint, from: &HeaderMap) -> HeaderMap {
     let mut to = upstream(endpoint, from);
     to.remove(ACCEPT);
+    if endpoint.dialect == Dialect::Anthropic {
+        to.insert(VERSION, USUAL_VERSION);
+    }
     to
 }
 

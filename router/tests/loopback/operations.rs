@@ -191,9 +191,13 @@ async fn what_another_model_thought_is_not_shown_to_anthropic() {
     let body = br#"{"model":"policy/one","max_tokens":9,"messages":[{"role":"user","content":"a"},
         {"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"gemini:x"},
         {"type":"text","text":"b"}]},{"role":"user","content":"c"}]}"#;
-    let reply = rig.post("/v1/messages", "", body).await;
+    let newer = "anthropic-version: 2026-10-21\r\n";
+    let reply = rig.post("/v1/messages", newer, body).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
-    let seen = upstream.seen().pop().unwrap().json();
+    let seen = upstream.seen().pop().unwrap();
+    // What is written is of the version that the form knows, not of the caller's.
+    assert_eq!(seen.header("anthropic-version"), Some("2023-06-01"));
+    let seen = seen.json();
     assert_eq!(seen["model"], "real-a");
     assert_eq!(
         seen["messages"][1]["content"],
