@@ -40,7 +40,7 @@ pub(super) async fn read(
     if hint > limit as u64 {
         return Err(too_large(limit));
     }
-    let mut held = room.place();
+    let mut held = Held::default();
     let first = next(body).await?.unwrap_or_default();
     if body.is_end_stream() {
         return fits(first, limit).map(|whole| (whole, held));

@@ -19,11 +19,12 @@ pub(crate) struct Room {
     limit: usize,
 }
 
-/// Room that a body takes, until this is dropped.
-#[derive(Debug)]
+/// Room that a body takes, until this is dropped. A small one takes none, and touches nothing that requests
+/// share.
+#[derive(Debug, Default)]
 pub(crate) struct Held {
-    taken: Arc<AtomicUsize>,
-    bytes: usize,
+    /// What was taken, and of what; `None` as long as the body is small.
+    taken: Option<(Arc<AtomicUsize>, usize)>,
 }
 
 impl Room {
@@ -35,22 +36,16 @@ impl Room {
         }
     }
 
-    /// A place that is empty so far.
-    pub(super) fn place(&self) -> Held {
-        Held {
-            taken: self.taken.clone(),
-            bytes: 0,
-        }
-    }
-
-    /// Makes the place as large as `bytes`.
+    /// Makes the place as large as a body of `bytes` needs.
     pub(super) fn grow(&self, held: &mut Held, bytes: usize) -> Result<(), Failure> {
-        let more = bytes.saturating_sub(held.bytes.max(SMALL));
-        if more == 0 {
+        let counted = bytes.saturating_sub(SMALL);
+        if counted == 0 {
             return Ok(());
         }
+        let (_, own) = held.taken.get_or_insert_with(|| (self.taken.clone(), 0));
+        let more = counted.saturating_sub(*own);
         let before = self.taken.fetch_add(more, Ordering::Relaxed);
-        held.bytes = held.bytes.max(SMALL) + more;
+        *own += more;
         if before + more > self.limit {
             return Err(full(self.limit));
         }
@@ -60,8 +55,8 @@ impl Room {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if self.bytes > SMALL {
-            self.taken.fetch_sub(self.bytes - SMALL, Ordering::Relaxed);
+        if let Some((taken, own)) = &self.taken {
+            taken.fetch_sub(*own, Ordering::Relaxed);
         }
     }
 }
@@ -78,26 +73,26 @@ fn full(limit: usize) -> Failure {
 mod tests {
     use weir_table::FailureClass;
 
-    use super::{Room, SMALL};
+    use super::{Held, Room, SMALL};
 
     #[test]
     fn small_bodies_take_no_room() {
         let room = Room::new(0);
-        let mut place = room.place();
+        let mut place = Held::default();
         assert_eq!(room.grow(&mut place, SMALL), Ok(()));
     }
 
     #[test]
     fn room_is_there_again_when_a_body_is_gone() {
         let room = Room::new(SMALL);
-        let mut first = room.place();
+        let mut first = Held::default();
         room.grow(&mut first, SMALL + 10).unwrap();
         room.grow(&mut first, 2 * SMALL).unwrap();
-        let mut second = room.place();
+        let mut second = Held::default();
         let full = room.grow(&mut second, SMALL + 1).unwrap_err();
         assert_eq!(full.class, FailureClass::Overload);
         drop((first, second));
-        let mut third = room.place();
+        let mut third = Held::default();
         assert_eq!(room.grow(&mut third, 2 * SMALL), Ok(()));
     }
 }
