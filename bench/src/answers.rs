@@ -209,20 +209,7 @@ mod tests {
 
     use super::{Answers, LAST};
     use crate::dialect::Dialect;
-    use crate::http::{Message, Piece};
-
-    /// The body of `wire`.
-    fn body(mut wire: &[u8]) -> Vec<u8> {
-        let (mut message, mut body) = (Message::default(), Vec::new());
-        while let Some(piece) = message.next(&mut wire).unwrap() {
-            match piece {
-                Piece::Head => {}
-                Piece::Body(bytes) => body.extend_from_slice(bytes),
-                Piece::End => return body,
-            }
-        }
-        panic!("the message has no end");
-    }
+    use crate::http::tests::body;
 
     #[test]
     fn every_whole_answer_has_500_bytes_and_is_json() {

@@ -86,20 +86,8 @@ mod tests {
     use super::{Answered, request};
     use crate::answers::Answers;
     use crate::dialect::Dialect;
-    use crate::http::{Message, Piece};
+    use crate::http::tests::body;
     use crate::scenario::{EVENTS, Name, Scenario};
-
-    fn body(mut wire: &[u8]) -> Vec<u8> {
-        let (mut message, mut body) = (Message::default(), Vec::new());
-        while let Some(piece) = message.next(&mut wire).unwrap() {
-            match piece {
-                Piece::Head => {}
-                Piece::Body(bytes) => body.extend_from_slice(bytes),
-                Piece::End => return body,
-            }
-        }
-        panic!("the message has no end");
-    }
 
     #[test]
     fn the_big_request_is_json_of_64_kib() {

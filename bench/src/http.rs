@@ -173,8 +173,21 @@ fn header<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::{Message, Piece};
+
+    /// The body of the message, request or response, at the beginning of `wire`.
+    pub(crate) fn body(mut wire: &[u8]) -> Vec<u8> {
+        let (mut message, mut body) = (Message::default(), Vec::new());
+        while let Some(piece) = message.next(&mut wire).unwrap() {
+            match piece {
+                Piece::Head => {}
+                Piece::Body(bytes) => body.extend_from_slice(bytes),
+                Piece::End => return body,
+            }
+        }
+        panic!("the message has no end");
+    }
 
     /// What `wire` holds, read `step` bytes at a time: the bodies of its messages.
     fn bodies(wire: &[u8], step: usize) -> Vec<Vec<u8>> {

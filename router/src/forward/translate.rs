@@ -23,8 +23,8 @@ use crate::classify;
 use crate::error::Failure;
 use crate::state::{Endpoint, Leaf};
 
-/// The largest answer that is translated.
-const LARGEST: usize = 64 * 1024 * 1024;
+/// The largest answer that is translated, whole or streamed, in bytes.
+pub(super) const LARGEST: usize = 64 * 1024 * 1024;
 
 /// Who speaks how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

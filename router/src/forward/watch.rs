@@ -7,6 +7,8 @@ pub(super) mod reply;
 pub(super) mod responses;
 pub(super) mod usage;
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use weir_dialect::form::Usage;
 use weir_table::{Dialect, FailureClass};
@@ -14,6 +16,7 @@ use weir_table::{Dialect, FailureClass};
 use self::reply::Reply;
 use crate::classify;
 use crate::error::Failure;
+use crate::forward::sse::{Payload, payload};
 use crate::operation::Operation;
 
 /// What an event means.
@@ -123,8 +126,18 @@ fn misshapen() -> Failure {
     malformed("the provider's answer is not JSON of the right shape")
 }
 
-fn malformed(text: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
+fn malformed(text: impl Into<Cow<'static, str>>) -> Failure {
     Failure::new(FailureClass::MalformedResponse, text)
+}
+
+/// The data of an event, where a wire has an event of its own to end with; else what the event means there.
+fn data(dialect: Dialect, event: &[u8]) -> Result<Cow<'_, [u8]>, Meaning> {
+    match payload(event) {
+        Payload::Nothing => Err(Meaning::Passes),
+        Payload::Done => Err(Meaning::LeftOut),
+        Payload::Error(data) => Err(failed(dialect, &data)),
+        Payload::Data(data) => Ok(data),
+    }
 }
 
 fn failed(dialect: Dialect, error: &[u8]) -> Meaning {

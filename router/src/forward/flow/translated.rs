@@ -5,18 +5,16 @@ use weir_dialect::form::{Finish, Usage};
 use weir_dialect::{Event, Incoming, Reader, Unreadable, Writer};
 use weir_table::{Dialect, FailureClass};
 
+use super::super::translate::LARGEST;
 use super::framing::Message;
 use super::{Framing, Outbox, Shown, Turn, no_content};
 use crate::classify;
 use crate::error::Failure;
 
-/// The longest stream that is translated, in bytes. Some callers' dialects repeat all of an answer at its end,
-/// and so it is kept until then: no provider may make that grow for ever.
-const LONGEST: usize = 64 * 1024 * 1024;
-
 /// A stream that is translated.
 pub(crate) struct Translated {
-    /// How many bytes of it were read.
+    /// How many bytes of it were read. Some callers' dialects repeat all of an answer at its end, and so it is
+    /// kept until then: no provider may make that grow for ever.
     read: usize,
     dialect: Dialect,
     framing: Framing,
@@ -87,7 +85,7 @@ impl Translated {
     pub(super) fn pass(&mut self, read: &Bytes, out: &mut Outbox) -> Turn {
         self.read = self.read.saturating_add(read.len());
         match self.framing.push(read) {
-            Ok(()) if self.read > LONGEST => Turn::Failed(Box::new(too_long())),
+            Ok(()) if self.read > LARGEST => Turn::Failed(Box::new(too_long())),
             Ok(()) => self.go_on(out),
             Err(failure) => Turn::Failed(Box::new(failure)),
         }
@@ -143,7 +141,7 @@ impl Translated {
 }
 
 fn too_long() -> Failure {
-    let text = format!("the provider's stream is longer than the {LONGEST} bytes that are translated");
+    let text = format!("the provider's stream is longer than the {LARGEST} bytes that are translated");
     Failure::new(FailureClass::MalformedResponse, text)
 }
 
@@ -200,7 +198,7 @@ mod tests {
     use weir_table::{Dialect, FailureClass};
 
     use super::super::{Framing, Outbox, Turn};
-    use super::{LONGEST, Translated};
+    use super::{LARGEST, Translated};
 
     #[test]
     fn a_stream_without_end_is_given_up() {
@@ -214,7 +212,7 @@ mod tests {
         let mut stream = Translated::new(Dialect::Anthropic, framing, Target::Messages.reader(), writer);
         let comment = format!(": {}\n\n", "x".repeat(60_000));
         let (piece, mut out) = (Bytes::from(comment.repeat(10)), Outbox::default());
-        let pieces = LONGEST / piece.len();
+        let pieces = LARGEST / piece.len();
         for _ in 0..pieces {
             assert!(matches!(stream.pass(&piece, &mut out), Turn::GoesOn));
         }

@@ -9,10 +9,9 @@ use weir_dialect::form::Usage;
 use weir_table::Dialect;
 
 use super::reply::is_something;
-use super::{Meaning, failed, malformed, misshapen, usage};
+use super::{Meaning, data, failed, malformed, misshapen, usage};
 use crate::classify;
 use crate::error::Failure;
-use crate::forward::sse::{Payload, payload};
 
 /// How far a stream has come.
 #[derive(Debug)]
@@ -70,11 +69,9 @@ impl Progress {
 
     /// Looks at an event.
     pub(super) fn look(&mut self, event: &[u8]) -> Meaning {
-        let data = match payload(event) {
-            Payload::Nothing => return Meaning::Passes,
-            Payload::Done => return Meaning::LeftOut,
-            Payload::Error(data) => return failed(self.dialect, &data),
-            Payload::Data(data) => data,
+        let data = match data(self.dialect, event) {
+            Ok(data) => data,
+            Err(meaning) => return meaning,
         };
         match serde_json::from_slice::<Event<'_>>(&data) {
             Ok(event) => self.weigh(&event, &data),
