@@ -161,12 +161,18 @@ fn policies<'a>(snapshot: &'a Snapshot, caller: Caller<'a>) -> impl Iterator<Ite
 /// The models that need no policy, and their providers.
 fn direct<'a>(snapshot: &'a Snapshot, caller: Caller<'a>) -> impl Iterator<Item = (String, String)> + 'a {
     let own = snapshot.namespaces.get(caller.namespace).and_then(Option::as_ref);
+    let shadows = move |name: &str| {
+        own.is_some_and(|served| served.gone.contains(name) || served.providers.contains_key(name))
+    };
+    let cluster = snapshot
+        .cluster
+        .iter()
+        .flat_map(|served| served.providers.values());
     let providers = own
         .into_iter()
-        .chain(&snapshot.cluster)
-        .flat_map(|served| served.providers.values());
-    let is_gone = move |name: &str| own.is_some_and(|served| served.gone.contains(name));
-    let allowed = providers.filter(move |direct| direct.allows(caller.namespace) && !is_gone(&direct.name));
+        .flat_map(|served| served.providers.values())
+        .chain(cluster.filter(move |direct| !shadows(&direct.name)));
+    let allowed = providers.filter(move |direct| direct.allows(caller.namespace));
     allowed.flat_map(move |direct| {
         let models = direct
             .models

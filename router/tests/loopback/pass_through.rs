@@ -1,9 +1,10 @@
 //! What goes through untouched, what is taken out, and what is written on the answer.
 
 use serde_json::json;
+use weir_table::{DirectModel, ModelKind, Owner, Prices, Provider, Scope, Table};
 
-use crate::rig::Rig;
-use crate::tables::{model, provider, split, table};
+use crate::rig::{Rig, until};
+use crate::tables::{beside, model, provider, split, table};
 use crate::upstream::{Upstream, answer, chat};
 
 async fn rig(upstream: &Upstream) -> Rig {
@@ -150,6 +151,42 @@ async fn models_list_what_can_be_named() {
         assert_eq!(rig.get(path).await.json()["id"], "policy/experiment", "{path}");
     }
     assert_eq!(rig.get("/v1/models/policy/none").await.class(), "PolicyNotFound");
+}
+
+#[tokio::test]
+async fn a_shadowed_provider_of_the_cluster_lists_no_models() {
+    let upstream = Upstream::start(vec![]).await;
+    let rig = rig(&upstream).await;
+    let chats = DirectModel {
+        kind: ModelKind::Chat,
+        upstream: [].into(),
+        reasoning: false,
+        prices: Prices::default(),
+    };
+    let known = |owner, name: &str| Provider {
+        owner,
+        models: [(name.to_owned(), chats.clone())].into(),
+        ..provider(upstream.addr)
+    };
+    let own = table(vec![("p", known(Owner::Namespace, "own"))], vec![]);
+    let cluster = Table {
+        scope: Scope::Cluster,
+        ..table(
+            vec![
+                ("p", known(Owner::Cluster, "hidden")),
+                ("q", known(Owner::Cluster, "seen")),
+            ],
+            vec![],
+        )
+    };
+    rig.push_both(beside(own, cluster)).await;
+    until("exactly what can be named is listed", || async {
+        let list = rig.get("/v1/models").await.json();
+        let entries = list["data"].as_array().unwrap();
+        let ids: Vec<_> = entries.iter().filter_map(|entry| entry["id"].as_str()).collect();
+        ids == ["p/own", "q/seen"]
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use weir_router::source::pushed::{self, Pusher};
 use weir_router::{Config, Router, Secret};
-use weir_table::{CredentialId, Table};
+use weir_table::{Checked, CredentialId, Table};
 
 use crate::tables::{credential, with_cluster};
 
@@ -63,12 +63,17 @@ impl Rig {
 
     /// Replaces the table of namespace `default`.
     pub(crate) async fn push(&self, table: Table) {
+        self.push_both(with_cluster(table)).await;
+    }
+
+    /// Swaps in the tables of a namespace and of the cluster.
+    pub(crate) async fn push_both(&self, tables: Vec<Checked>) {
         let pair = r#"{"accessKeyId":"AKIDEXAMPLE","secretAccessKey":"secret","sessionToken":"token"}"#;
         let credentials = BTreeMap::from([
             (credential(), Secret::new("sk-test")),
             (key_pair(), Secret::new(pair)),
         ]);
-        self.pusher.push(with_cluster(table), credentials).await.unwrap();
+        self.pusher.push(tables, credentials).await.unwrap();
     }
 
     /// Tells the router to end.

@@ -110,8 +110,10 @@ pub(crate) fn table(providers: Vec<(&str, Provider)>, policies: Vec<Node>) -> Ta
 
 /// `table` and an empty table of the cluster, checked.
 pub(crate) fn with_cluster(table: Table) -> Vec<Checked> {
-    vec![
-        check(table).unwrap(),
-        check(Table::empty(Scope::Cluster)).unwrap(),
-    ]
+    beside(table, Table::empty(Scope::Cluster))
+}
+
+/// Both tables, checked.
+pub(crate) fn beside(table: Table, cluster: Table) -> Vec<Checked> {
+    vec![check(table).unwrap(), check(cluster).unwrap()]
 }
