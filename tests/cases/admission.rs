@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 use weir_tests::{cluster::Cluster, fixtures, poll::eventually, tools::repository};
 
 use crate::context::Context;
@@ -129,21 +130,34 @@ pub(crate) async fn explains_every_field(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the server describes all kinds, which it does a moment after it serves them. `kubectl explain` would
-/// remember for hours what it saw before.
+/// Waits until the server describes all kinds, where `kubectl explain` looks: it finds the group's document by the
+/// index, and a kind in it by the operations on it. Both come a moment after the kind is served, one after the other.
 async fn described(cluster: &Cluster) -> Result<()> {
     let published = || async {
-        let path = "/openapi/v3/apis/weir.dev/v1alpha1";
-        let text = cluster.kubectl.run(&["get", "--raw", path]).await?.success()?;
-        let described = KINDS
-            .iter()
-            .all(|kind| text.contains(&format!("\"dev.weir.v1alpha1.{kind}\"")));
-        Ok((described && text.contains("exposeTo") && text.contains("allowedNamespaces")).then_some(()))
+        let index = cluster.raw("/openapi/v3").await?;
+        let address = index["paths"]["apis/weir.dev/v1alpha1"]["serverRelativeURL"]
+            .as_str()
+            .context("the index does not list the group")?;
+        let document = cluster.raw(address).await?;
+        let missing = KINDS.iter().find(|kind| !describes(&document, kind));
+        ensure!(missing.is_none(), "{missing:?} is not described");
+        Ok(Some(()))
     };
     eventually(
         "the server to describe all kinds",
-        Duration::from_secs(30),
+        Duration::from_mins(1),
         published,
     )
     .await
+}
+
+/// Whether some operation of an `OpenAPI` document is on this kind, and the kind's fields are in it.
+fn describes(document: &Value, kind: &str) -> bool {
+    let operations = document["paths"]
+        .as_object()
+        .into_iter()
+        .flat_map(|paths| paths.values());
+    let mut kinds = operations.filter_map(|path| path.pointer("/get/x-kubernetes-group-version-kind/kind"));
+    let schema = format!("/components/schemas/dev.weir.v1alpha1.{kind}/properties/spec/properties");
+    kinds.any(|found| found == kind) && document.pointer(&schema).is_some()
 }

@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
+use http::{Request, header::ACCEPT};
 use kube::{
     Api, Client, Config,
     api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams},
@@ -42,6 +43,18 @@ pub struct Cluster {
     pub control_plane: Option<ControlPlane>,
     namespaces: AtomicU32,
 }
+
+/// The resources of Weir's group.
+const WEIR: [&str; 5] = [
+    "loadbalancingpolicies",
+    "fallbackpolicies",
+    "providers",
+    "clusterproviders",
+    "accesskeys",
+];
+
+/// How long the server may take to list what it serves, on a busy machine.
+const DISCOVERY_LIMIT: Duration = Duration::from_mins(1);
 
 /// The resource of a kind that the tests use.
 pub fn resource(kind: &str) -> Result<ApiResource> {
@@ -118,9 +131,35 @@ impl Cluster {
             "--timeout=60s",
         ];
         self.kubectl.run(&wait).await?.success()?;
+        self.discovered().await?;
         // Without the tests' label: it may be there already, and is never deleted.
         self.create_namespace(SYSTEM, &json!({})).await?;
         identity::install(&self.kubectl).await
+    }
+
+    /// Waits until all of Weir's kinds are where clients look for them. The server lists a kind a moment after its
+    /// definition is established, and a `kubectl` that looks earlier remembers for hours that there is none.
+    async fn discovered(&self) -> Result<()> {
+        let listed = || async {
+            let groups = self.discovery().await?;
+            let missing = WEIR.iter().find(|plural| !lists(&groups, plural));
+            ensure!(missing.is_none(), "{missing:?} is not listed");
+            Ok(Some(()))
+        };
+        eventually("the server to list Weir's kinds", DISCOVERY_LIMIT, listed).await
+    }
+
+    /// All groups, versions and resources in one document, as clients of today ask for them.
+    async fn discovery(&self) -> Result<Value> {
+        let accepted = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+        let request = Request::get("/apis").header(ACCEPT, accepted).body(Vec::new())?;
+        Ok(self.client.request(request).await?)
+    }
+
+    /// What the server answers at a path, as an administrator.
+    pub async fn raw(&self, path: &str) -> Result<Value> {
+        let request = Request::get(path).body(Vec::new())?;
+        Ok(self.client.request(request).await?)
     }
 
     /// A new namespace with a name of its own, beginning with `prefix`.
@@ -240,6 +279,17 @@ impl Cluster {
             None => Api::all_with(self.client.clone(), &resource),
         })
     }
+}
+
+/// Whether a discovery document lists this resource of Weir's group.
+fn lists(groups: &Value, plural: &str) -> bool {
+    let items = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let weir = items(&groups["items"])
+        .into_iter()
+        .filter(|group| group["metadata"]["name"] == "weir.dev");
+    weir.flat_map(|group| items(&group["versions"]))
+        .flat_map(|version| items(&version["resources"]))
+        .any(|resource| resource["resource"] == plural)
 }
 
 /// The condition of this type, if it is about the object as it is now.

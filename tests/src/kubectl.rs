@@ -8,13 +8,15 @@ use std::{
 use anyhow::{Context, Result, bail};
 use tokio::{io::AsyncWriteExt, process::Command};
 
-use crate::tools::Tools;
+use crate::{site::logs, tools::Tools};
 
 /// `kubectl` with one kubeconfig.
 #[derive(Clone, Debug)]
 pub struct Kubectl {
     program: PathBuf,
     kubeconfig: PathBuf,
+    /// What it remembers of servers, by their address: a later run has other servers at the same addresses.
+    cache: PathBuf,
 }
 
 /// What one call printed.
@@ -49,6 +51,7 @@ impl Kubectl {
         Ok(Self {
             program: tools.kubernetes("kubectl")?,
             kubeconfig: kubeconfig.to_owned(),
+            cache: logs().join("kubectl"),
         })
     }
 
@@ -63,6 +66,7 @@ impl Kubectl {
         command
             .args(arguments)
             .env("KUBECONFIG", &self.kubeconfig)
+            .env("KUBECACHEDIR", &self.cache)
             .kill_on_drop(true);
         command
             .stdin(Stdio::piped())
