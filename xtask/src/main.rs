@@ -15,7 +15,7 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Writes every generated file: `crds/`, and what is made of it.
+    /// Writes every generated file, such as those of `crds/`.
     Generate(generate::Args),
 }
 
