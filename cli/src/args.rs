@@ -13,6 +13,7 @@ use weir_router::log::LogFormat;
 use crate::explain::PolicyName;
 use crate::files::Depth;
 use crate::load::References;
+use crate::probe::RouterUrl;
 
 /// Splits LLM traffic between models, and fails over, by policies.
 ///
@@ -41,6 +42,8 @@ pub(crate) enum Command {
     Check(Check),
     Explain(Explain),
     Serve(Serve),
+    Probe(Probe),
+    Simulate(Simulate),
     /// Write a completion script for a shell to standard output.
     #[command(after_help = "Examples:\n  source <(weir completion bash)\n  \
                             weir completion zsh > \"${fpath[1]}/_weir\"\n  \
@@ -215,6 +218,67 @@ impl Serve {
 pub(crate) struct Demo {
     #[command(flatten)]
     pub(crate) addresses: Addresses,
+}
+
+/// Ask a router for real, and say whether it routes, streams and refuses as it should.
+///
+/// A policy is asked once for a whole answer and once for a stream; so a provider that wants money gets it for two
+/// short answers. Then a wrong key and an unknown policy must be refused. A check that does not hold is made again
+/// until it does or the time is up, because a fresh installation takes seconds to be ready. Progress goes to standard
+/// error. No key, prompt or answer is printed, and no file is written.
+///
+/// Exit code: 0 if everything holds, 1 if something does not, 2 if it was asked wrongly.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  weir probe --url http://localhost:8080 --model policy/reasoning-experiment\n  \
+                        WEIR_KEY=… weir probe --url http://weir-router.weir-system.svc --model policy/chat\n  \
+                        weir probe --url http://weir-router.weir-system.svc --model policy/chat \\\n    \
+                        --key-file /etc/weir/key --expect simulated --timeout 2m -o json"
+)]
+pub(crate) struct Probe {
+    /// The router: `http://HOST[:PORT]`, the address of its Service or of one pod. A /v1 at its end does no harm.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: RouterUrl,
+    /// The policy: policy/NAME, or policy/NAMESPACE/NAME, as in a request.
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) model: PolicyName,
+    /// A file with the key to present: one of an AccessKey that may name the policy. Without it, the variable
+    /// `WEIR_KEY`. With neither no key is sent, and it is not checked that a wrong one is refused.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// What the answer's text must hold; `weir simulate` says in each that it is simulated. Else any text will do.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) expect: Option<String>,
+    /// The target that must answer, as the policy names it: what `x-weir-model` must be.
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) expect_model: Option<String>,
+    /// For how long checks that do not hold are made again, all together. 0 makes each once.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// How to say it.
+    #[arg(short, long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) output: Format,
+}
+
+/// Answer like a provider, without any model: what the demo's providers are, as a server of its own.
+///
+/// Speaks OpenAI's API: /v1/chat/completions, whole and streamed, and /v1/embeddings, for every model and with
+/// every key. The answer names the model and says that it is simulated. Below /NAME/v1 it answers as a provider of
+/// that name; /outage/v1 is always down (503). /livez and /readyz are for probes. On SIGTERM what runs is finished.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  weir simulate\n  weir simulate --listen 0.0.0.0:8090\n\n\
+                        A provider of it, for `weir serve` or for a cluster:\n  \
+                        apiVersion: weir.dev/v1alpha1\n  kind: ClusterProvider\n  metadata:\n    name: simulated\n  \
+                        spec:\n    dialect: OpenAI\n    baseURL: http://127.0.0.1:8090/v1"
+)]
+pub(crate) struct Simulate {
+    /// Where routers connect.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
+    pub(crate) listen: SocketAddr,
+    /// The shape of log lines; `WEIR_LOG` filters them.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
 }
 
 /// Where a router listens.

@@ -1,10 +1,8 @@
 //! `weir demo`: the example policies over simulated providers on loopback. The router is the real one; only
 //! the models are not.
 
-mod answer;
 mod guide;
 mod policies;
-mod upstream;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -19,6 +17,7 @@ use crate::error::{Error, Outcome};
 use crate::out::Out;
 use crate::process;
 use crate::serve::{Built, Secrets, build};
+use crate::simulate;
 
 /// Serves the demo until the process is told to end.
 pub(crate) fn run(args: &Demo) -> Result<Outcome, Error> {
@@ -31,7 +30,7 @@ async fn demo(args: &Demo) -> Result<Outcome, Error> {
     let router = Router::bind(config)
         .await
         .map_err(|error| process::not_bound(&error))?;
-    let upstream = upstream::start().await?;
+    let upstream = simulate::on_loopback().await?;
     let Built {
         tables,
         credentials,

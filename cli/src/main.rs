@@ -9,9 +9,11 @@ mod explain;
 mod files;
 mod load;
 mod out;
+mod probe;
 mod process;
 mod run;
 mod serve;
+mod simulate;
 
 use std::process::ExitCode;
 

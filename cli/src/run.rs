@@ -9,7 +9,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use crate::args::{Cli, Command};
 use crate::error::{Error, Outcome};
 use crate::out::Out;
-use crate::{check, demo, explain, serve};
+use crate::{check, demo, explain, probe, serve, simulate};
 
 /// Runs what `arguments` ask for; the first of them is the program's own name.
 pub(crate) fn run(arguments: Vec<OsString>) -> Result<Outcome, Error> {
@@ -21,6 +21,8 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Result<Outcome, Error> {
         Command::Explain(args) => explain::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Probe(args) => probe::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Completion { shell } => completion(shell),
         Command::Version => version(),
     }

@@ -1,5 +1,6 @@
 //! How a policy is named: `policy/NAME` or `policy/NAMESPACE/NAME`, as in a request's `model`.
 
+use std::fmt;
 use std::str::FromStr;
 
 /// A policy's name, in lower case as Kubernetes names are.
@@ -28,6 +29,15 @@ impl FromStr for PolicyName {
             namespace: namespace.cloned(),
             name: name.clone(),
         })
+    }
+}
+
+impl fmt::Display for PolicyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "policy/{namespace}/{}", self.name),
+            None => write!(f, "policy/{}", self.name),
+        }
     }
 }
 

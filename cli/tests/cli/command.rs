@@ -18,7 +18,7 @@ fn what_is_not_a_command_is_a_usage_error() {
 
 #[test]
 fn every_command_teaches_by_example() {
-    for command in ["check", "explain", "completion"] {
+    for command in ["check", "explain", "probe", "simulate", "completion"] {
         let said = weir(&[command, "--help"]);
         assert_eq!(said.code, 0);
         assert!(said.out.contains(&format!("weir {command} ")), "{said:?}");

@@ -15,7 +15,7 @@ use crate::run::binary;
 /// How often something is looked at again.
 const AGAIN: Duration = Duration::from_millis(20);
 
-/// A running `weir serve`.
+/// A running `weir serve` or `weir simulate`.
 #[derive(Debug)]
 pub(crate) struct Serving {
     child: Child,
@@ -44,7 +44,29 @@ impl Serving {
             "--log-format",
             "json",
         ]);
-        let mut child = command.args(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        command.args(arguments);
+        let mut serving = Self::spawn(command);
+        let listening = serving.logged("listening");
+        serving.listen = address(&listening, "listen");
+        serving.admin = address(&listening, "admin");
+        serving.ready();
+        serving
+    }
+
+    /// Starts the simulated provider on a free port, and waits until it answers.
+    pub(crate) fn simulating() -> Self {
+        let mut command = binary();
+        command.args(["simulate", "--listen", "127.0.0.1:0", "--log-format", "json"]);
+        let mut serving = Self::spawn(command);
+        let listening = serving.logged("listening");
+        serving.listen = address(&listening, "listen");
+        serving.admin = serving.listen;
+        serving.ready();
+        serving
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, log) = channel();
         thread::spawn(move || {
@@ -54,20 +76,19 @@ impl Serving {
                 .try_for_each(|line| sender.send(line))
         });
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut serving = Self {
+        Self {
             child,
             log,
             listen: nowhere,
             admin: nowhere,
             said: Vec::new(),
-        };
-        let listening = serving.logged("listening");
-        serving.listen = listening["listen"].as_str().unwrap().parse().unwrap();
-        serving.admin = listening["admin"].as_str().unwrap().parse().unwrap();
+        }
+    }
+
+    fn ready(&self) {
         until("ready", || {
-            (get(serving.admin, "/readyz").status == 200).then_some(())
+            (get(self.admin, "/readyz").status == 200).then_some(())
         });
-        serving
     }
 
     /// Waits for the log line with this message.
@@ -120,6 +141,10 @@ impl Drop for Serving {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+fn address(listening: &Value, field: &str) -> SocketAddr {
+    listening[field].as_str().unwrap().parse().unwrap()
 }
 
 /// Waits until `look` finds something.

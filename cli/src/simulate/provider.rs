@@ -1,21 +1,19 @@
-//! The simulated providers: one server on loopback that speaks `OpenAI`'s API under a path for each of them.
+//! The simulated providers: routes that speak `OpenAI`'s API, under a path for each of them. Nothing is listened
+//! on here.
 
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::stream::{Stream, unfold};
-use tokio::net::TcpListener;
 use tokio::time::sleep;
 
 use super::answer::{Question, outage};
-use crate::error::Error;
 
 /// The provider that is always down.
 const DOWN: &str = "outage";
@@ -26,30 +24,41 @@ const THINKING: Duration = Duration::from_millis(120);
 /// How long it takes for each further word.
 const WORD: Duration = Duration::from_millis(25);
 
-/// Starts the server on a free port of loopback; it ends with the process.
-pub(super) async fn start() -> Result<SocketAddr, Error> {
-    let failed =
-        |error: std::io::Error| Error::Failed(format!("cannot start the simulated providers: {error}"));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .await
-        .map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    let routes = Router::new()
-        .route("/{provider}/v1/chat/completions", post(chat))
-        .route("/{provider}/v1/embeddings", post(embeddings));
-    tokio::spawn(async move { axum::serve(listener, routes).await });
-    Ok(address)
+/// The name of a provider that is asked at `/v1`, without a path of its own.
+const NAME: &str = "simulated";
+
+/// Every provider's API: at `/v1`, and at `/NAME/v1` for a provider of that name.
+pub(crate) fn routes() -> Router {
+    Router::new()
+        .route("/{provider}/v1/chat/completions", post(named_chat))
+        .route("/{provider}/v1/embeddings", post(embeddings))
+        .route("/v1/chat/completions", post(chat))
+        .route("/v1/embeddings", post(embeddings))
+        .route("/livez", get(alive))
+        .route("/readyz", get(alive))
 }
 
-async fn chat(Path(provider): Path<String>, Json(question): Json<Question>) -> Response {
+async fn alive() -> &'static str {
+    "ok\n"
+}
+
+async fn chat(Json(question): Json<Question>) -> Response {
+    answered(NAME, &question).await
+}
+
+async fn named_chat(Path(provider): Path<String>, Json(question): Json<Question>) -> Response {
+    answered(&provider, &question).await
+}
+
+async fn answered(provider: &str, question: &Question) -> Response {
     if provider == DOWN {
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(outage(&provider))).into_response();
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(outage(provider))).into_response();
     }
     if question.stream {
-        return Sse::new(events(question.chunks(&provider))).into_response();
+        return Sse::new(events(question.chunks(provider))).into_response();
     }
     sleep(THINKING).await;
-    Json(question.completion(&provider)).into_response()
+    Json(question.completion(provider)).into_response()
 }
 
 async fn embeddings(Json(question): Json<Question>) -> Response {

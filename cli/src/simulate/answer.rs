@@ -108,14 +108,14 @@ impl Question {
     }
 
     fn envelope(&self, object: &str, choices: &[Value]) -> Value {
-        let id = format!("chatcmpl-demo-{:016x}", hash(self.model.as_bytes(), 0));
+        let id = format!("chatcmpl-simulated-{:016x}", hash(self.model.as_bytes(), 0));
         json!({ "id": id, "object": object, "created": CREATED, "model": self.model, "choices": choices })
     }
 
     /// The answer in pieces, as a model would stream it.
     fn words(&self, provider: &str) -> Vec<String> {
         let text = format!(
-            "Hello from {} at {provider}. No model was asked: this is weir demo.",
+            "Hello from {} at {provider}. No model was asked: this provider is simulated.",
             self.model
         );
         text.split_inclusive(' ').map(ToOwned::to_owned).collect()
@@ -148,7 +148,7 @@ impl Question {
 
 /// What a provider says that is down.
 pub(super) fn outage(provider: &str) -> Value {
-    let message = format!("{provider} is down, as always: this is weir demo");
+    let message = format!("{provider} is down, as always: it is simulated");
     json!({ "error": { "message": message, "type": "server_error", "param": null, "code": "overloaded" } })
 }
 
