@@ -3,6 +3,8 @@
 //! A generator is a function from nothing to [`File`]s; it is listed in [`files`] and does no I/O. A folder all
 //! of whose files are generated is listed in [`OWNED`], so that a file that nothing makes any more is found.
 
+mod charts;
+
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -11,7 +13,7 @@ use anyhow::{Context as _, bail};
 use crate::root::root;
 
 /// Folders, from the root, that hold generated files only.
-const OWNED: [&str; 1] = ["crds"];
+const OWNED: [&str; 2] = ["crds", charts::DEFINITIONS];
 
 /// The arguments of `cargo xtask generate`.
 #[derive(Debug, clap::Args)]
@@ -48,7 +50,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
 /// Every generated file.
 fn files() -> Vec<File> {
-    crds().collect()
+    crds().chain(charts::files()).collect()
 }
 
 /// `crds/`: the definitions of the custom resources.
