@@ -26,6 +26,8 @@ struct Inner {
 pub(crate) struct Write {
     /// The kind and name of the object, such as `configmaps/weir-cluster`, with `/status` if it is that.
     pub(crate) path: String,
+    /// How it was asked for.
+    pub(crate) query: String,
     /// What was sent.
     pub(crate) body: Value,
 }
@@ -68,7 +70,7 @@ impl Mock {
         self.writes().into_iter().map(|write| write.path).collect()
     }
 
-    fn take(&self, path: &str, body: Value) -> Response {
+    fn take(&self, path: &str, query: &str, body: Value) -> Response {
         let mut inner = self.0.lock().expect("no test panics while it holds this");
         if inner.refused.contains(&path) {
             return failure(StatusCode::UNPROCESSABLE_ENTITY, "Invalid");
@@ -76,6 +78,7 @@ impl Mock {
         let mut object = body.clone();
         inner.writes.push(Write {
             path: path.to_owned(),
+            query: query.to_owned(),
             body,
         });
         if let Some(key) = inner.foreign_key.take() {
@@ -98,6 +101,7 @@ async fn answer(State(mock): State<Mock>, request: Request) -> Response {
         return failure(StatusCode::NOT_FOUND, "NotFound");
     }
     let path = request.uri().path().to_owned();
+    let query = request.uri().query().unwrap_or_default().to_owned();
     let steps: Vec<&str> = path.split('/').collect();
     let kind = steps
         .iter()
@@ -109,5 +113,5 @@ async fn answer(State(mock): State<Mock>, request: Request) -> Response {
         .await
         .map(http_body_util::Collected::to_bytes)
         .unwrap_or_default();
-    mock.take(&path, serde_json::from_slice(&body).unwrap_or_default())
+    mock.take(&path, &query, serde_json::from_slice(&body).unwrap_or_default())
 }

@@ -40,8 +40,18 @@ pub struct Args {
     pub admin_listen: SocketAddr,
 
     /// A file with the token that routers want to see on their admin port. It is read anew for every question.
-    #[arg(long, env = "WEIR_ADMIN_TOKEN_FILE")]
+    #[arg(long, env = "WEIR_ADMIN_TOKEN_FILE", value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,
+
+    /// The Secret with that token, under the key `token`, in Weir's own namespace. Where there is none it is
+    /// made, with a random token; one that is there is never written. Changes are followed.
+    #[arg(
+        long,
+        env = "WEIR_ADMIN_TOKEN_SECRET",
+        value_name = "NAME",
+        conflicts_with = "admin_token_file"
+    )]
+    pub admin_token_secret: Option<String>,
 
     /// The Lease whose holder writes.
     #[arg(long, env = "WEIR_LEASE_NAME", default_value = "weir-operator")]
@@ -72,7 +82,7 @@ pub enum LogFormat {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     use super::Args;
 
@@ -81,5 +91,22 @@ mod tests {
         let command = Args::command();
         command.clone().debug_assert();
         assert!(command.get_arguments().all(|flag| flag.get_help().is_some()));
+    }
+
+    #[test]
+    fn the_admin_token_comes_from_one_place() {
+        let both = [
+            "weir-operator",
+            "--admin-token-file",
+            "f",
+            "--admin-token-secret",
+            "s",
+        ];
+        assert!(Args::try_parse_from(both).is_err());
+        assert!(
+            both[1..]
+                .chunks(2)
+                .all(|one| Args::try_parse_from([&both[..1], one].concat()).is_ok())
+        );
     }
 }

@@ -24,7 +24,7 @@ pub const DIGEST_ANNOTATION: &str = "weir.dev/digest";
 pub const FORMAT_ANNOTATION: &str = "weir.dev/format";
 
 /// Keep Argo CD and Flux from removing what is in no repository.
-const KEPT_BY_GITOPS: [(&str, &str); 3] = [
+pub const KEPT_BY_GITOPS: [(&str, &str); 3] = [
     ("argocd.argoproj.io/compare-options", "IgnoreExtraneous"),
     ("argocd.argoproj.io/sync-options", "Prune=false"),
     ("kustomize.toolkit.fluxcd.io/prune", "disabled"),

@@ -4,7 +4,8 @@
 //! [`endpoints`] (API objects to values and back), [`index`] (all that is known), [`debounce`] (when to look
 //! again), [`reconcile`] (names the steps), [`work`] (what the objects compile to), [`credentials`] and
 //! [`publish`] (what routers read), [`rollout`] (what routers say), [`report`] (what people read). Around
-//! them: [`lease`] (who may write), [`admin`] and [`metrics`], [`secret`], [`args`] and [`run`].
+//! them: [`lease`] (who may write), [`token`] (what routers want to see), [`admin`] and [`metrics`], [`secret`],
+//! [`args`] and [`run`].
 //!
 //! Compiling is `weir-policy`'s business: nothing here decides what a policy means.
 
@@ -26,6 +27,7 @@ pub mod report;
 pub mod rollout;
 pub mod run;
 pub mod secret;
+pub mod token;
 pub mod watch;
 pub mod work;
 

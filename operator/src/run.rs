@@ -1,6 +1,7 @@
 //! Wiring: the client, the tasks, and the order in which they end.
 
 use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::events::{Recorder, Reporter as Source};
 use kube::{Api, Client};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
@@ -17,7 +18,8 @@ use crate::metrics::Metrics;
 use crate::reconcile::{Edges, Reconciler};
 use crate::report::Reporter;
 use crate::rollout::poll::Poll;
-use crate::watch::{Sources, watch_all};
+use crate::token::{Keeper, Source as TokenSource};
+use crate::watch::{Sources, watch_all, watch_token};
 
 /// Why the operator could not start.
 #[derive(Debug, thiserror::Error)]
@@ -121,12 +123,13 @@ async fn work(start: Start, stop: &CancellationToken) {
     } = start;
     let (expected, expected_rx) = watch::channel(None);
     let (fleet_tx, fleet) = watch::channel(None);
+    let token = token_source(&client, &args, &gate, &metrics, stop);
     let sources = Sources {
         namespace: args.namespace.clone(),
         router_service: args.router_service,
     };
     let changes = watch_all(&client, &sources, &metrics, stop);
-    let poll = Poll::new(args.admin_token_file, metrics.clone());
+    let poll = Poll::new(token, metrics.clone());
     let polling = tokio::spawn(poll.run(expected_rx, fleet_tx, stop.clone()));
     let edges = Edges {
         client,
@@ -142,6 +145,30 @@ async fn work(start: Start, stop: &CancellationToken) {
     Reconciler::new(edges).run(changes, stop.clone()).await;
     stop.cancel();
     let _ = polling.await;
+}
+
+/// Where the admin token comes from; a Secret is followed, and made, from now on.
+fn token_source(
+    client: &Client,
+    args: &Args,
+    gate: &Gate,
+    metrics: &Metrics,
+    stop: &CancellationToken,
+) -> TokenSource {
+    let Some(name) = &args.admin_token_secret else {
+        let file = args.admin_token_file.clone();
+        return file.map_or(TokenSource::Nowhere, TokenSource::File);
+    };
+    let seen = watch_token(client, &args.namespace, name, metrics, stop);
+    let (token, told) = watch::channel(None);
+    let keeper = Keeper {
+        api: Api::<Secret>::namespaced(client.clone(), &args.namespace),
+        name: name.clone(),
+        gate: gate.clone(),
+        token,
+    };
+    tokio::spawn(keeper.run(seen, stop.clone()));
+    TokenSource::Secret(told)
 }
 
 fn source(identity: String) -> Source {

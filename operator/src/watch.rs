@@ -27,6 +27,7 @@ use crate::index::{Change, Delta};
 use crate::metrics::Metrics;
 use crate::observe::{self, Observed, Status};
 use crate::publish::describe;
+use crate::token::{self, Seen};
 
 /// Selects the Secrets that may be used as credentials; no other is ever read.
 const CREDENTIAL_SELECTOR: &str = "weir.dev/credential=true";
@@ -50,14 +51,33 @@ pub struct Sources {
     pub router_service: String,
 }
 
-/// The common end of all watches.
-#[derive(Debug, Clone)]
-struct Sink {
+/// The common end of watches that tell of `M`.
+#[derive(Debug)]
+struct Sink<M> {
     /// What is watched.
     kind: &'static str,
-    changes: mpsc::Sender<Change>,
+    changes: mpsc::Sender<M>,
     metrics: Metrics,
     stop: CancellationToken,
+}
+
+/// Follows the Secret `name` of `namespace`, which holds the admin token.
+pub fn watch_token(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    metrics: &Metrics,
+    stop: &CancellationToken,
+) -> mpsc::Receiver<Seen> {
+    let (sink, receiver) = Sink::new(metrics, stop);
+    tokio::spawn(sink.of("AdminToken").follow(
+        Api::<Secret>::namespaced(client.clone(), namespace),
+        watcher::Config::default().fields(&format!("metadata.name={name}")),
+        |secret| Some(token::read(secret)),
+        |_| Some(()),
+        Seen::from,
+    ));
+    receiver
 }
 
 /// Starts all watches. They end with `stop`, or when nobody takes their changes any more.
@@ -67,13 +87,7 @@ pub fn watch_all(
     metrics: &Metrics,
     stop: &CancellationToken,
 ) -> mpsc::Receiver<Change> {
-    let (changes, receiver) = mpsc::channel(256);
-    let sink = Sink {
-        kind: "",
-        changes,
-        metrics: metrics.clone(),
-        stop: stop.clone(),
-    };
+    let (sink, receiver) = Sink::new(metrics, stop);
     let all = watcher::Config::default;
     custom_resources::<LoadBalancingPolicy>(
         client,
@@ -125,7 +139,7 @@ fn removed(map: &ConfigMap) -> Option<RemovedTable> {
 /// Follows one of Weir's own kinds. An object that can't be decoded comes through as one that says so.
 fn custom_resources<K>(
     client: &Client,
-    sink: &Sink,
+    sink: &Sink<Change>,
     kind: ObjectKind,
     wrap: fn(Delta<Observed<K::Spec>, ObjectRef>) -> Change,
 ) where
@@ -150,9 +164,25 @@ fn custom_resources<K>(
     ));
 }
 
-impl Sink {
+impl<M> Sink<M> {
+    fn new(metrics: &Metrics, stop: &CancellationToken) -> (Self, mpsc::Receiver<M>) {
+        let (changes, receiver) = mpsc::channel(256);
+        let sink = Self {
+            kind: "",
+            changes,
+            metrics: metrics.clone(),
+            stop: stop.clone(),
+        };
+        (sink, receiver)
+    }
+
     fn of(&self, kind: &'static str) -> Self {
-        Self { kind, ..self.clone() }
+        Self {
+            kind,
+            changes: self.changes.clone(),
+            metrics: self.metrics.clone(),
+            stop: self.stop.clone(),
+        }
     }
 
     /// Follows one kind until the end: `value` reads an object, `key` one that is gone.
@@ -162,7 +192,7 @@ impl Sink {
         config: watcher::Config,
         value: impl Fn(K) -> Option<T>,
         key: impl Fn(K) -> Option<D>,
-        wrap: fn(Delta<T, D>) -> Change,
+        wrap: fn(Delta<T, D>) -> M,
     ) where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
     {

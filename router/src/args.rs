@@ -45,7 +45,7 @@ pub struct Args {
         default_value = "0.0.0.0:9090"
     )]
     pub admin_listen: SocketAddr,
-    /// A file with the token that / and /api of the admin port then want.
+    /// A file with the token that / and /api of the admin port then want. A change of it counts at once.
     #[arg(long, env = "WEIR_ADMIN_TOKEN_FILE", value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,
     /// Let callers in without a key: whoever reaches the router may then name every policy and model, of every
@@ -111,8 +111,7 @@ impl Args {
 
 fn read_token(path: &Path) -> io::Result<AdminToken> {
     let told = |why: &str| io::Error::other(format!("--admin-token-file {}: {why}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| told(&error.to_string()))?;
-    AdminToken::new(&text).ok_or_else(|| told("the file is empty; write a long random text into it"))
+    AdminToken::in_file(path).map_err(|error| told(&error.to_string()))
 }
 
 /// Reads a time of a command line: `500ms`, `5s`, `2m`, or a number of seconds.

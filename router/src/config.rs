@@ -1,9 +1,12 @@
 //! Everything that a router is told when it starts.
 
-use std::fmt;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, fs, io};
 
+use arc_swap::ArcSwap;
 use http::HeaderValue;
 use subtle::ConstantTimeEq as _;
 
@@ -66,19 +69,50 @@ impl Config {
 
 /// The token of the admin port. Shown nowhere.
 #[derive(Clone)]
-pub struct AdminToken(String);
+pub struct AdminToken {
+    known: Arc<ArcSwap<String>>,
+    file: Option<PathBuf>,
+}
 
 impl AdminToken {
     /// The token in `text`, without the line end that editors leave; `None` if there is nothing else.
     pub fn new(text: &str) -> Option<Self> {
-        let token = text.trim();
-        (!token.is_empty()).then(|| Self(token.to_owned()))
+        Some(Self {
+            known: Arc::new(ArcSwap::from_pointee(token(text)?)),
+            file: None,
+        })
+    }
+
+    /// The token in a file, which is read again for every request of the admin port: a mounted Secret that
+    /// changes counts from then on, and the old token no more. A file that can't be read, or is empty, changes
+    /// nothing. Fails if there is no token to begin with.
+    pub fn in_file(path: &Path) -> io::Result<Self> {
+        let text = fs::read_to_string(path)?;
+        let nothing = || io::Error::other("the file is empty; write a long random text into it");
+        let token = Self::new(&text).ok_or_else(nothing)?;
+        Ok(Self {
+            file: Some(path.to_owned()),
+            ..token
+        })
     }
 
     /// Whether `given` is the token, in a time that does not tell how much of it is right.
     pub(crate) fn is(&self, given: &[u8]) -> bool {
-        self.0.as_bytes().ct_eq(given).into()
+        self.refresh();
+        self.known.load().as_bytes().ct_eq(given).into()
     }
+
+    fn refresh(&self) {
+        let read = self.file.as_ref().and_then(|path| fs::read_to_string(path).ok());
+        if let Some(read) = read.as_deref().and_then(token) {
+            self.known.store(Arc::new(read));
+        }
+    }
+}
+
+fn token(text: &str) -> Option<String> {
+    let token = text.trim();
+    (!token.is_empty()).then(|| token.to_owned())
 }
 
 impl fmt::Debug for AdminToken {

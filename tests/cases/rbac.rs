@@ -76,6 +76,7 @@ pub(crate) async fn the_operator_may_do_what_it_must_and_no_more(context: &Conte
     actor.may_apply(Allowed, &secret("weir-credentials-0")).await?;
     actor.may_apply(Allowed, &secret("weir-credentials-f")).await?;
     actor.may_apply(Forbidden, &secret("weir-credentials-g")).await?;
+    actor.may_apply(Allowed, &secret("weir-admin-token")).await?;
     actor
         .may(Forbidden, &format!("create secret generic other -n {SYSTEM}"))
         .await?;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,10 +16,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use weir_table::Scope;
-use zeroize::Zeroizing;
 
 use crate::metrics::Metrics;
 use crate::rollout::{Answer, Fleet, Known, Listing, Policies, Served, View};
+use crate::token::{Source, Tokens};
 
 /// The first wait while something is on its way; each further one is twice as long.
 const SOON: Duration = Duration::from_millis(25);
@@ -94,7 +93,7 @@ impl Memory {
 /// Keeps asking.
 pub struct Poll {
     client: Client<HttpConnector, Empty<Bytes>>,
-    token_file: Option<PathBuf>,
+    tokens: Tokens,
     metrics: Metrics,
     known: Known,
     memory: BTreeMap<SocketAddr, Memory>,
@@ -109,15 +108,15 @@ impl std::fmt::Debug for Poll {
 }
 
 impl Poll {
-    /// A poll that shows the token in `token_file`, if there is one.
-    pub fn new(token_file: Option<PathBuf>, metrics: Metrics) -> Self {
+    /// A poll that shows the token of `source`, if there is one.
+    pub fn new(source: Source, metrics: Metrics) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(ANSWER));
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);
         Self {
             client,
-            token_file,
+            tokens: Tokens::of(source),
             metrics,
             known: Known::default(),
             memory: BTreeMap::new(),
@@ -203,15 +202,15 @@ impl Poll {
 
     async fn ask_all(&mut self, routers: &BTreeSet<SocketAddr>) {
         self.memory.retain(|address, _| routers.contains(address));
-        let token = self.token();
+        self.tokens.refresh();
         let this = &*self;
         let questions = routers
             .iter()
-            .map(|address| async { (*address, this.ask(*address, View::Digests, token.as_ref()).await) });
+            .map(|address| async { (*address, this.ask(*address, View::Digests).await) });
         let answers = join_all(questions).await;
         for (address, answer) in answers {
             let served = match answer {
-                Ok(listing) => self.resolve(address, listing, token.as_ref()).await,
+                Ok(listing) => self.resolve(address, listing).await,
                 Err(unheard) => Err(unheard),
             };
             self.remember(address, served);
@@ -223,12 +222,11 @@ impl Poll {
         &mut self,
         address: SocketAddr,
         listing: Listing,
-        token: Option<&HeaderValue>,
     ) -> Result<BTreeMap<Scope, Served>, Unheard> {
         if let Some(served) = listing.resolve(View::Digests, &mut self.known, Instant::now()) {
             return Ok(served);
         }
-        let full = self.ask(address, View::Full, token).await?;
+        let full = self.ask(address, View::Full).await?;
         let now = Instant::now();
         full.teach(&mut self.known, now);
         Ok(full.resolve(View::Full, &mut self.known, now).unwrap_or_default())
@@ -262,7 +260,18 @@ impl Poll {
         routers.collect::<Option<_>>().map(Fleet::new)
     }
 
-    async fn ask(
+    /// A router that does not know the new token yet is shown the one before.
+    async fn ask(&self, address: SocketAddr, view: View) -> Result<Listing, Unheard> {
+        let answer = self.ask_with(address, view, self.tokens.current()).await;
+        match (answer, self.tokens.previous()) {
+            (Err(Unheard::Status(StatusCode::UNAUTHORIZED)), Some(previous)) => {
+                self.ask_with(address, view, Some(previous)).await
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    async fn ask_with(
         &self,
         address: SocketAddr,
         view: View,
@@ -288,21 +297,6 @@ impl Poll {
         let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect();
         let body = body.await.map_err(|_| Unheard::Body)?.to_bytes();
         Ok(serde_json::from_slice(&body)?)
-    }
-
-    /// Read anew each time, so that a rotated token is in use at once.
-    fn token(&self) -> Option<HeaderValue> {
-        let path = self.token_file.as_ref()?;
-        let token = match std::fs::read_to_string(path) {
-            Ok(text) => Zeroizing::new(text),
-            Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "the admin token can't be read");
-                return None;
-            }
-        };
-        let mut value = HeaderValue::try_from(format!("Bearer {}", token.trim())).ok()?;
-        value.set_sensitive(true);
-        Some(value)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Swaps under load, the admin port, and the end.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -158,6 +159,29 @@ async fn the_admin_token_guards_what_is_served_and_nothing_else() {
     }
     for path in ["/livez", "/readyz", "/metrics"] {
         assert_eq!(rig.admin(path).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_changed_admin_token_counts_at_once_and_an_unreadable_one_changes_nothing() {
+    let upstream = Upstream::start(vec![chat("x")]).await;
+    let file = std::env::temp_dir().join(format!("weir-admin-token-{}", std::process::id()));
+    std::fs::write(&file, "first\n").unwrap();
+    let rig = Rig::configured(all_to(&upstream, "a"), |config| {
+        config.admin_token = Some(AdminToken::in_file(&file).unwrap());
+    })
+    .await;
+    assert_eq!(rig.admin_as("first", "/").await.status, 200);
+    std::fs::write(&file, "second\n").unwrap();
+    assert_eq!(rig.admin_as("first", "/").await.status, 401);
+    assert_eq!(rig.admin_as("second", "/").await.status, 200);
+    for unreadable in [
+        |file: &Path| std::fs::write(file, "\n"),
+        |file: &Path| std::fs::remove_file(file),
+    ] {
+        unreadable(&file).unwrap();
+        assert_eq!(rig.admin("/").await.status, 401);
+        assert_eq!(rig.admin_as("second", "/").await.status, 200);
     }
 }
 
