@@ -292,12 +292,35 @@ pub(crate) struct Addresses {
     pub(crate) admin: SocketAddr,
 }
 
-/// Where Weir itself is taken to live.
-#[derive(Debug, Args)]
+/// How Weir is taken to be installed.
+#[derive(Debug, Clone, Args)]
 pub(crate) struct System {
     /// Weir's own namespace, where the Secrets of ClusterProviders lie.
     #[arg(long, value_name = "NAMESPACE", default_value = "weir-system")]
     pub(crate) system_namespace: String,
+    /// Whether Providers count. A cluster refuses them unless it was told otherwise: say `disabled` to be told
+    /// what it would say.
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = NamespacedProviders::Enabled)]
+    pub(crate) namespaced_providers: NamespacedProviders,
+}
+
+impl System {
+    /// What is taken for granted where nobody says.
+    pub(crate) fn standalone() -> Self {
+        Self {
+            system_namespace: "weir-system".to_owned(),
+            namespaced_providers: NamespacedProviders::Enabled,
+        }
+    }
+}
+
+/// Whether Providers count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NamespacedProviders {
+    /// They do.
+    Enabled,
+    /// They are refused, and count as absent.
+    Disabled,
 }
 
 /// The ways to write a report.

@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use weir_policy::compile::compile;
 
 pub(crate) use self::report::{Finding, Level, Report, Subject};
-use crate::args::{Check, ReportFormat};
+use crate::args::{Check, ReportFormat, System};
 use crate::error::{Error, Outcome};
 use crate::files::{self, Input};
 use crate::load::{self, References};
@@ -22,12 +22,7 @@ use crate::out::Out;
 /// Checks what `args` name.
 pub(crate) fn run(args: &Check) -> Result<Outcome, Error> {
     let inputs = files::read(&args.paths, args.depth()).map_err(|error| Error::Usage(error.to_string()))?;
-    let report = judge(
-        &inputs,
-        &args.system.system_namespace,
-        args.references(),
-        unix_time(),
-    );
+    let report = judge(&inputs, &args.system, args.references(), unix_time());
     let mut out = Out::stdout();
     match args.output {
         ReportFormat::Human => human::write(&report, out.paint(), &mut out)?,
@@ -43,8 +38,8 @@ pub(crate) fn run(args: &Check) -> Result<Outcome, Error> {
 }
 
 /// What is to be said of `inputs` at `now`, in seconds since 1970.
-fn judge(inputs: &[Input], system_namespace: &str, references: References, now: i64) -> Report {
-    let mut documents = load::documents(inputs, system_namespace);
+fn judge(inputs: &[Input], system: &System, references: References, now: i64) -> Report {
+    let mut documents = load::documents(inputs, system);
     let not_checked = load::follow(&mut documents, references);
     let mut compiled = compile(&documents.snapshot, &BTreeMap::new());
     for compiled in compiled.values_mut() {

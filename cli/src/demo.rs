@@ -12,7 +12,7 @@ use weir_router::source::pushed::source;
 use weir_router::{Config, Router, log};
 
 use self::guide::Guide;
-use crate::args::Demo;
+use crate::args::{Demo, System};
 use crate::error::{Error, Outcome};
 use crate::out::Out;
 use crate::process;
@@ -39,7 +39,7 @@ async fn demo(args: &Demo) -> Result<Outcome, Error> {
     } = build(
         &policies::inputs(upstream),
         &Secrets::default(),
-        "weir-system",
+        &System::standalone(),
         &BTreeMap::new(),
     );
     let (pusher, updates) = source();

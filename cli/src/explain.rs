@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Explain) -> Result<Outcome, Error> {
         ));
     }
     let inputs = files::read(&args.paths, args.depth()).map_err(|error| Error::Usage(error.to_string()))?;
-    let mut documents = load::documents(&inputs, &args.system.system_namespace);
+    let mut documents = load::documents(&inputs, &args.system);
     load::follow(&mut documents, References::WithinFiles);
     // Who pays has no part in the choice of a target.
     documents.snapshot.checking.secrets = Follow::OnTrust;

@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 use weir_policy::document::{self, Documents, Source};
-use weir_policy::snapshot::Follow;
+use weir_policy::snapshot::{self, Follow};
 
+use crate::args::{NamespacedProviders, System};
 use crate::files::Input;
 
 /// Which references are followed.
@@ -36,8 +37,8 @@ impl fmt::Display for NotChecked {
     }
 }
 
-/// The objects in `inputs`.
-pub(crate) fn documents(inputs: &[Input], system_namespace: &str) -> Documents {
+/// The objects in `inputs`, as they count in `system`.
+pub(crate) fn documents(inputs: &[Input], system: &System) -> Documents {
     let sources: Vec<Source<'_>> = inputs
         .iter()
         .map(|input| Source {
@@ -45,7 +46,12 @@ pub(crate) fn documents(inputs: &[Input], system_namespace: &str) -> Documents {
             text: &input.text,
         })
         .collect();
-    document::read(&sources, system_namespace)
+    let mut documents = document::read(&sources, &system.system_namespace);
+    documents.snapshot.namespaced_providers = match system.namespaced_providers {
+        NamespacedProviders::Enabled => snapshot::NamespacedProviders::Enabled,
+        NamespacedProviders::Disabled => snapshot::NamespacedProviders::Disabled,
+    };
+    documents
 }
 
 /// Settles which references are followed, and says which are not.
@@ -55,10 +61,11 @@ pub(crate) fn follow(documents: &mut Documents, references: References) -> Vec<N
     }
     let mut not_checked = Vec::new();
     let snapshot = &mut documents.snapshot;
-    let own = snapshot
-        .namespaces
-        .values()
-        .any(|namespace| !namespace.providers.is_empty());
+    let own = snapshot.namespaced_providers == snapshot::NamespacedProviders::Enabled
+        && snapshot
+            .namespaces
+            .values()
+            .any(|namespace| !namespace.providers.is_empty());
     if !own && snapshot.cluster_providers.is_empty() {
         snapshot.checking.providers = Follow::OnTrust;
         not_checked.push(NotChecked::Providers);
@@ -75,6 +82,7 @@ mod tests {
     use weir_policy::snapshot::Follow;
 
     use super::{NotChecked, References, documents, follow};
+    use crate::args::System;
     use crate::files::Input;
 
     const PROVIDER: &str = "apiVersion: weir.dev/v1alpha1\nkind: ClusterProvider\nmetadata: {name: openai}\n\
@@ -89,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_kind_without_any_document_is_taken_on_trust() {
-        let mut found = documents(&input(PROVIDER), "weir-system");
+        let mut found = documents(&input(PROVIDER), &System::standalone());
         assert_eq!(follow(&mut found, References::WithinFiles), [NotChecked::Secrets]);
         assert_eq!(found.snapshot.checking.providers, Follow::Always);
         assert_eq!(found.snapshot.checking.secrets, Follow::OnTrust);
@@ -97,7 +105,7 @@ mod tests {
 
     #[test]
     fn strictness_trusts_nothing() {
-        let mut found = documents(&input(""), "weir-system");
+        let mut found = documents(&input(""), &System::standalone());
         assert_eq!(follow(&mut found, References::All), []);
         assert_eq!(found.snapshot.checking.secrets, Follow::Always);
     }

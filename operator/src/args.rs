@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use weir_policy::snapshot;
 
 /// Compiles Weir's policies into routing tables, and says in their statuses what became of them.
 ///
@@ -53,6 +54,11 @@ pub struct Args {
     )]
     pub admin_token_secret: Option<String>,
 
+    /// Whether a Provider counts, which lets whoever may write one choose where requests go. Where it does not,
+    /// it is refused, and every provider is a ClusterProvider.
+    #[arg(long, env = "WEIR_NAMESPACED_PROVIDERS", value_enum, value_name = "MODE", default_value_t = NamespacedProviders::Disabled)]
+    pub namespaced_providers: NamespacedProviders,
+
     /// The Lease whose holder writes.
     #[arg(long, env = "WEIR_LEASE_NAME", default_value = "weir-operator")]
     pub lease_name: String,
@@ -69,6 +75,24 @@ pub struct Args {
     /// What is logged: error, warn, info, debug, trace, or a filter such as `info,weir_operator=debug`.
     #[arg(long, env = "WEIR_LOG", default_value = "info")]
     pub log: String,
+}
+
+/// Whether Providers count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NamespacedProviders {
+    /// They do.
+    Enabled,
+    /// They are refused, and count as absent.
+    Disabled,
+}
+
+impl From<NamespacedProviders> for snapshot::NamespacedProviders {
+    fn from(mode: NamespacedProviders) -> Self {
+        match mode {
+            NamespacedProviders::Enabled => Self::Enabled,
+            NamespacedProviders::Disabled => Self::Disabled,
+        }
+    }
 }
 
 /// How log lines are written.

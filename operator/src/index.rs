@@ -14,7 +14,7 @@ use weir_policy::api::{
 };
 use weir_policy::holders::KeyHolders;
 use weir_policy::object::ObjectRef;
-use weir_policy::snapshot::{Namespace, Snapshot};
+use weir_policy::snapshot::{Namespace, NamespacedProviders, Snapshot};
 use weir_table::Scope;
 
 pub use secrets::SecretStore;
@@ -101,7 +101,7 @@ pub struct Index {
 }
 
 impl Index {
-    /// An index that knows nothing but where Weir's own namespace is.
+    /// An index that knows nothing but where Weir's own namespace is. Providers count.
     pub fn new(system_namespace: &str) -> Self {
         let snapshot = Snapshot {
             system_namespace: system_namespace.to_owned(),
@@ -111,6 +111,13 @@ impl Index {
             snapshot,
             ..Self::default()
         }
+    }
+
+    /// The same, with Providers counting or not.
+    #[must_use]
+    pub fn with_providers(mut self, mode: NamespacedProviders) -> Self {
+        self.snapshot.namespaced_providers = mode;
+        self
     }
 
     /// Takes a change in, and says what it touches.

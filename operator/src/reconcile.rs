@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use weir_policy::object::ObjectRef;
+use weir_policy::snapshot::NamespacedProviders;
 use weir_table::Scope;
 
 use crate::credentials::Vault;
@@ -44,6 +45,8 @@ pub struct Edges {
     pub client: Client,
     /// Weir's own namespace.
     pub namespace: String,
+    /// Whether Providers count.
+    pub namespaced_providers: NamespacedProviders,
     /// The port of routers whose Service does not name one.
     pub router_admin_port: u16,
     /// Says whether this replica may write.
@@ -101,7 +104,7 @@ impl Reconciler {
     /// A reconciler that knows nothing yet.
     pub fn new(edges: Edges) -> Self {
         Self {
-            index: Index::new(&edges.namespace),
+            index: Index::new(&edges.namespace).with_providers(edges.namespaced_providers),
             edges,
             work: Work::default(),
             unlisted: KINDS,

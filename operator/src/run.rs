@@ -134,6 +134,7 @@ async fn work(start: Start, stop: &CancellationToken) {
     let edges = Edges {
         client,
         namespace: args.namespace,
+        namespaced_providers: args.namespaced_providers.into(),
         router_admin_port: args.router_admin_port,
         gate,
         reporter,

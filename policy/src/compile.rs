@@ -12,6 +12,7 @@ use weir_table::{Checked, CredentialId, Owner, Scope, Table, Violation, check};
 
 use crate::holders::KeyHolders;
 use crate::object::{ObjectKind, ObjectRef};
+use crate::problem::{Cause, Problem};
 use crate::resolve::{Judged, Surroundings};
 use crate::snapshot::{Namespace, Snapshot};
 use crate::verdict::Verdict;
@@ -67,6 +68,7 @@ pub fn compile_namespace(
     let mut verdicts: Vec<Verdict> = records.into_iter().map(judge::Record::into_verdict).collect();
     verdicts.extend(callers.into_iter().map(access::Caller::into_verdict));
     verdicts.extend(providers(&surroundings, Owner::Namespace));
+    verdicts.extend(refused(&surroundings));
     finish(table, verdicts, &surroundings)
 }
 
@@ -127,19 +129,42 @@ fn providers(surroundings: &Surroundings<'_>, owner: Owner) -> impl Iterator<Ite
     defined.map(move |(name, judged)| provider_verdict(name, judged, surroundings.namespace, owner))
 }
 
+/// The verdicts on Providers where they do not count, whatever they say.
+fn refused(surroundings: &Surroundings<'_>) -> impl Iterator<Item = Verdict> {
+    surroundings.refused().map(|(name, generation)| {
+        let message = "Providers do not count in this cluster: name a ClusterProvider, or let the operator run \
+                       with --namespaced-providers=enabled (chart value providers.namespaced.enabled)";
+        let problem = Problem::new("kind", Cause::NamespacedProvidersDisabled, message);
+        let object = provider(name, surroundings.namespace, Owner::Namespace);
+        verdict(object, generation, vec![problem])
+    })
+}
+
 fn provider_verdict(name: &str, judged: &Judged, namespace: &str, owner: Owner) -> Verdict {
+    verdict(
+        provider(name, namespace, owner),
+        judged.generation,
+        judged.problems(),
+    )
+}
+
+fn provider(name: &str, namespace: &str, owner: Owner) -> ObjectRef {
     let (kind, namespace) = match owner {
         Owner::Namespace => (ObjectKind::Provider, Some(namespace.to_owned())),
         Owner::Cluster => (ObjectKind::ClusterProvider, None),
     };
+    ObjectRef {
+        kind,
+        namespace,
+        name: name.to_owned(),
+    }
+}
+
+fn verdict(object: ObjectRef, generation: i64, problems: Vec<Problem>) -> Verdict {
     Verdict {
-        object: ObjectRef {
-            kind,
-            namespace,
-            name: name.to_owned(),
-        },
-        generation: judged.generation,
-        problems: judged.problems(),
+        object,
+        generation,
+        problems,
         warnings: Vec::new(),
         policy: None,
         access: None,

@@ -70,6 +70,8 @@ pub enum Cause {
     TableFull,
     /// No key of a caller is valid any more.
     Expired,
+    /// Providers do not count in this cluster.
+    NamespacedProvidersDisabled,
     /// A policy is named that does not exist.
     UnknownPolicy,
     /// A policy is named that is not accepted and has never been.
@@ -103,7 +105,7 @@ pub enum Aspect {
 
 impl Cause {
     /// Every cause, in the order in which they are defined.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Undecodable,
         Self::Invalid,
         Self::Cycle,
@@ -115,6 +117,7 @@ impl Cause {
         Self::Conflict,
         Self::TableFull,
         Self::Expired,
+        Self::NamespacedProvidersDisabled,
         Self::UnknownPolicy,
         Self::PolicyNotAccepted,
         Self::UnknownProvider,
@@ -141,6 +144,7 @@ impl Cause {
             Self::Conflict => "Conflict",
             Self::TableFull => "TableFull",
             Self::Expired => "Expired",
+            Self::NamespacedProvidersDisabled => "NamespacedProvidersDisabled",
             Self::UnknownPolicy => "UnknownPolicy",
             Self::PolicyNotAccepted => "PolicyNotAccepted",
             Self::UnknownProvider => "UnknownProvider",
@@ -167,7 +171,8 @@ impl Cause {
             | Self::SaltReused
             | Self::Conflict
             | Self::TableFull
-            | Self::Expired => Aspect::Object,
+            | Self::Expired
+            | Self::NamespacedProvidersDisabled => Aspect::Object,
             Self::UnknownPolicy
             | Self::PolicyNotAccepted
             | Self::UnknownProvider
@@ -181,7 +186,8 @@ impl Cause {
         }
     }
 
-    /// Whether only an edit of the object itself is expected to mend it. A reference that may still appear is
+    /// Whether no other object can mend it: an edit of the object itself is expected to, or of the way in which
+    /// Weir is run. A reference that may still appear is
     /// not such a case, and neither is a table that may get room again.
     pub const fn is_terminal(self) -> bool {
         matches!(self.aspect(), Aspect::Object) && !matches!(self, Self::TableFull)

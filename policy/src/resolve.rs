@@ -9,11 +9,11 @@ use weir_table::{Credential, CredentialId, Model, Owner, Provider, ProviderEntry
 
 pub(crate) use self::facts::Facts;
 pub(crate) use self::judged::{Judged, holding};
-use crate::api::SecretKeyRef;
+use crate::api::{ProviderSpec, SecretKeyRef};
 use crate::catalogue::Catalogue;
 use crate::compile::CredentialOrigin;
 use crate::problem::{Cause, Problem};
-use crate::snapshot::{Follow, Object, SecretFacts, Snapshot};
+use crate::snapshot::{Follow, NamespacedProviders, Object, SecretFacts, Snapshot};
 use crate::validate::policy::ModelName;
 use crate::validate::provider::{self, ProvenProvider};
 
@@ -35,23 +35,22 @@ pub(crate) struct Resolved {
 }
 
 impl<'a> Surroundings<'a> {
-    /// Judges every provider that `namespace` sees.
+    /// Judges every provider that `namespace` sees. Its own are none where they do not count.
     pub(crate) fn of_namespace(snapshot: &'a Snapshot, namespace: &'a str) -> Self {
-        let own = snapshot
-            .namespaces
-            .get(namespace)
-            .map(|objects| &objects.providers);
-        let own = own.into_iter().flatten().map(|(name, object)| {
-            (
-                name.as_str(),
-                Judged::new(
-                    snapshot,
-                    namespace,
-                    object.generation,
-                    proven(object, name, provider::namespaced),
-                ),
-            )
-        });
+        let counts = snapshot.namespaced_providers == NamespacedProviders::Enabled;
+        let own = providers(snapshot, namespace)
+            .filter(|_| counts)
+            .map(|(name, object)| {
+                (
+                    name.as_str(),
+                    Judged::new(
+                        snapshot,
+                        namespace,
+                        object.generation,
+                        proven(object, name, provider::namespaced),
+                    ),
+                )
+            });
         Self {
             own: own.collect(),
             ..Self::of_cluster_in(snapshot, namespace)
@@ -257,11 +256,33 @@ impl<'a> Surroundings<'a> {
             _ if self.cluster.contains_key(provider) => {
                 format!("ClusterProvider {provider} is not accepted: see its status")
             }
-            _ => format!(
-                "provider {provider:?} does not exist: create a Provider of that name in namespace {namespace}, or a ClusterProvider"
-            ),
+            _ => self.absent(provider),
         };
         Problem::new(format!("{path}.model"), cause, message)
+    }
+
+    fn absent(&self, provider: &str) -> String {
+        let namespace = self.namespace;
+        let is_ignored = providers(self.snapshot, namespace).any(|(name, _)| name == provider);
+        match self.snapshot.namespaced_providers {
+            NamespacedProviders::Enabled => format!(
+                "provider {provider:?} does not exist: create a Provider of that name in namespace {namespace}, or a ClusterProvider"
+            ),
+            NamespacedProviders::Disabled if is_ignored => format!(
+                "Provider {namespace}/{provider} does not count in this cluster: ask for a ClusterProvider of that name"
+            ),
+            NamespacedProviders::Disabled => {
+                format!("provider {provider:?} does not exist: ask for a ClusterProvider of that name")
+            }
+        }
+    }
+
+    /// The Providers that are refused unread, with their generations.
+    pub(crate) fn refused(&self) -> impl Iterator<Item = (&'a str, i64)> {
+        let counts = self.snapshot.namespaced_providers == NamespacedProviders::Enabled;
+        providers(self.snapshot, self.namespace)
+            .filter(move |_| !counts)
+            .map(|(name, object)| (name.as_str(), object.generation))
     }
 
     /// Where the credentials lie that this namespace's policies can name, of providers and of its own Secrets.
@@ -326,6 +347,18 @@ impl<'a> Surroundings<'a> {
             _ => true,
         }
     }
+}
+
+/// The Providers of a namespace.
+fn providers<'a>(
+    snapshot: &'a Snapshot,
+    namespace: &str,
+) -> impl Iterator<Item = (&'a String, &'a Object<ProviderSpec>)> + use<'a> {
+    let objects = snapshot.namespaces.get(namespace);
+    objects
+        .into_iter()
+        .flat_map(|objects| &objects.providers)
+        .map(|(name, object)| (name, &**object))
 }
 
 fn proven<S>(

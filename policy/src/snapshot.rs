@@ -28,6 +28,19 @@ pub struct Snapshot {
     pub namespaces: BTreeMap<String, Namespace>,
     /// Which references are to be followed.
     pub checking: Checking,
+    /// Whether Providers count.
+    pub namespaced_providers: NamespacedProviders,
+}
+
+/// Whether namespaces may say for themselves where their models are. A Provider's address is its author's
+/// choice, so whoever runs the cluster may want to name all of them, by ClusterProviders.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum NamespacedProviders {
+    /// They may.
+    #[default]
+    Enabled,
+    /// A Provider is refused, and counts as absent.
+    Disabled,
 }
 
 impl Snapshot {

@@ -3,7 +3,8 @@
 //! A file holds documents, then a line `# Output`, then what the compiler makes of them. Lines `# Then`
 //! part it into steps: each is compiled against the tables that the one before published, as if every
 //! object had been replaced, and the output is the last step's. `UPDATE_GOLDEN=1 cargo test -p weir-policy
-//! --test golden` writes the outputs anew.
+//! --test golden` writes the outputs anew. A line `# Namespaced providers: disabled` in a step says that there
+//! Providers do not count.
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
 
@@ -14,11 +15,14 @@ use std::{env, fs};
 use serde_json::{Value, json};
 use weir_policy::compile::{Compiled, compile};
 use weir_policy::document::{Source, read};
+use weir_policy::snapshot::NamespacedProviders;
 use weir_policy::verdict::{Rollout, Serving, Verdict};
 use weir_table::{Scope, Table};
 
 const OUTPUT: &str = "# Output\n";
 const THEN: &str = "# Then\n";
+/// Compiles a step as a cluster does in which Providers do not count.
+const DISABLED: &str = "# Namespaced providers: disabled\n";
 
 fn condition_lines(verdict: &Verdict) -> Vec<Value> {
     let line = |condition: weir_policy::verdict::ConditionDraft| {
@@ -87,7 +91,7 @@ fn run(input: &str) -> String {
     let mut published: BTreeMap<Scope, Table> = BTreeMap::new();
     let mut compiled = BTreeMap::new();
     for step in input.split(THEN) {
-        let documents = read(
+        let mut documents = read(
             &[Source {
                 name: "golden",
                 text: step,
@@ -95,6 +99,9 @@ fn run(input: &str) -> String {
             "weir-system",
         );
         assert!(documents.problems.is_empty(), "{:?}", documents.problems);
+        if step.contains(DISABLED) {
+            documents.snapshot.namespaced_providers = NamespacedProviders::Disabled;
+        }
         compiled = compile(&documents.snapshot, &published);
         let tables = compiled.iter().map(|(scope, compiled)| {
             (

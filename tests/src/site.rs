@@ -377,6 +377,8 @@ fn operator(tools: &Tools, folder: &Path, admin: SocketAddr) -> Result<Command> 
         SERVICE,
         "--admin-listen",
         &admin.to_string(),
+        "--namespaced-providers",
+        "enabled",
     ]);
     command.arg("--admin-token-file").arg(folder.join("admin.token"));
     Ok(command)

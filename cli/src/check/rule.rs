@@ -57,6 +57,7 @@ const fn meaning(cause: Cause) -> &'static str {
         Cause::TooManyModels => "There are more models below one policy than the limit.",
         Cause::SaltReused => "Two levels of one tree draw with the same salt.",
         Cause::Conflict => "Another policy has the name.",
+        Cause::NamespacedProvidersDisabled => "Providers do not count in this cluster.",
         Cause::TableFull => "The namespace's table has no room left.",
         Cause::Expired => "Every key of an AccessKey has expired.",
         Cause::UnknownPolicy => "A policy is named that does not exist.",

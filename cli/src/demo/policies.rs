@@ -78,12 +78,18 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::{EXAMPLES, inputs};
+    use crate::args::System;
     use crate::serve::{Secrets, build};
 
     #[test]
     fn everything_in_the_demo_is_in_order() {
         let inputs = inputs(([127, 0, 0, 1], 9).into());
-        let built = build(&inputs, &Secrets::default(), "weir-system", &BTreeMap::new());
+        let built = build(
+            &inputs,
+            &Secrets::default(),
+            &System::standalone(),
+            &BTreeMap::new(),
+        );
         assert_eq!(built.report.summary.errors, 0, "{:?}", built.report.findings);
         assert_eq!(built.report.summary.objects, 8 + 1 + 7);
         assert!(built.credentials.is_empty(), "the demo needs no key");

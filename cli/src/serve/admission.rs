@@ -19,7 +19,7 @@ pub(super) fn of(args: &Serve) -> Result<Admission, Error> {
         return Ok(Admission::KeysIfAny);
     }
     let inputs = files::read(&args.paths, args.depth()).map_err(|error| Error::Usage(error.to_string()))?;
-    if holds_access_key(&load::documents(&inputs, &args.system.system_namespace)) {
+    if holds_access_key(&load::documents(&inputs, &args.system)) {
         return Ok(Admission::Keys);
     }
     Err(Error::Usage(format!(

@@ -11,6 +11,7 @@ use weir_table::check::check;
 use weir_table::{Checked, CredentialId, Scope, Table};
 
 use super::secrets::Secrets;
+use crate::args::System;
 use crate::check::Report;
 use crate::files::Input;
 use crate::load;
@@ -44,10 +45,10 @@ impl Built {
 pub(crate) fn build(
     inputs: &[Input],
     secrets: &Secrets,
-    system_namespace: &str,
+    system: &System,
     published: &BTreeMap<Scope, Table>,
 ) -> Built {
-    let mut documents = load::documents(inputs, system_namespace);
+    let mut documents = load::documents(inputs, system);
     secrets.add_to(&mut documents);
     let compiled = compile(&documents.snapshot, published);
     let report = Report::new(&documents, &compiled, Vec::new());
@@ -119,6 +120,7 @@ mod tests {
     use weir_table::{CredentialId, Scope};
 
     use super::{Built, build};
+    use crate::args::System;
     use crate::files::Input;
     use crate::serve::secrets::Secrets;
 
@@ -143,7 +145,7 @@ mod tests {
             })
             .collect();
         let published = before.map(Built::published).unwrap_or_default();
-        build(&inputs, &Secrets::default(), "weir-system", &published)
+        build(&inputs, &Secrets::default(), &System::standalone(), &published)
     }
 
     fn namespaces(built: &Built) -> Vec<&Scope> {

@@ -90,6 +90,7 @@ mod tests {
     use weir_table::{Scope, Table};
 
     use super::Changes;
+    use crate::args::System;
     use crate::files::Input;
     use crate::load;
 
@@ -99,7 +100,7 @@ mod tests {
             text: text.to_owned(),
         }];
         let compiled = compile(
-            &load::documents(&inputs, "weir-system").snapshot,
+            &load::documents(&inputs, &System::standalone()).snapshot,
             &BTreeMap::new(),
         );
         compiled

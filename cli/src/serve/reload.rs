@@ -14,7 +14,7 @@ use super::scan::Scan;
 use super::secrets::Secrets;
 use super::shelf::{Given, Shelf};
 use super::watch::{Due, Watch};
-use crate::args::Serve;
+use crate::args::{Serve, System};
 use crate::check::{Finding, Level};
 use crate::error::Error;
 use crate::files::{self, Depth};
@@ -24,7 +24,7 @@ use crate::files::{self, Depth};
 pub(super) struct Reloader {
     roots: Vec<PathBuf>,
     depth: Depth,
-    system_namespace: String,
+    system: System,
     secrets: Secrets,
     watch: Watch,
     shelf: Shelf,
@@ -52,7 +52,7 @@ impl Reloader {
         let reloader = Self {
             roots,
             depth: args.depth(),
-            system_namespace: args.system.system_namespace.clone(),
+            system: args.system.clone(),
             secrets,
             watch: Watch::default(),
             shelf: Shelf::default(),
@@ -138,12 +138,7 @@ impl Reloader {
 
     fn build(&mut self) -> Built {
         let before = self.published.take().unwrap_or_default();
-        let built = build(
-            &self.shelf.inputs(),
-            &self.secrets,
-            &self.system_namespace,
-            &before,
-        );
+        let built = build(&self.shelf.inputs(), &self.secrets, &self.system, &before);
         let after = built.published();
         let Changes {
             added,

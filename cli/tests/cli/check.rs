@@ -127,6 +127,20 @@ fn strictness_misses_what_no_file_holds() {
 }
 
 #[test]
+fn a_provider_is_refused_where_the_cluster_would_refuse_it() {
+    let provider = "apiVersion: weir.dev/v1alpha1\nkind: Provider\nmetadata: {name: ours}\n\
+                    spec: {dialect: OpenAI, baseURL: 'https://ours.example/v1'}\n";
+    let path = path("namespaced_provider", provider);
+    assert_eq!(weir(&["check", "-f", &path]).code, 0);
+    let said = weir(&["check", "-f", &path, "--namespaced-providers", "disabled"]);
+    assert_eq!(said.code, 1);
+    assert!(
+        said.out.contains("Provider default/ours") && said.out.contains("--namespaced-providers=enabled"),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn standard_input_is_a_file_too() {
     let said = with_input(&["check", "-f", "-"], BAD);
     assert_eq!(said.code, 1);

@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use weir_policy::api::LoadBalancingPolicySpec;
 use weir_policy::object::{ObjectKind, ObjectRef};
-use weir_policy::snapshot::Object;
+use weir_policy::snapshot::{NamespacedProviders, Object};
 
 use super::{Edges, Reconciler};
 use crate::api_mock::Mock;
@@ -42,6 +42,7 @@ fn bench(gate: Gate) -> Bench {
         reporter: Reporter::new(client.clone(), recorder, gate.clone()),
         client,
         namespace: "weir-system".into(),
+        namespaced_providers: NamespacedProviders::Enabled,
         router_admin_port: 9090,
         gate,
         metrics: Metrics::default(),
