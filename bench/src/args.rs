@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::instructions::Instructions;
 use crate::scenario::Name;
 use crate::target::Other;
 
@@ -21,8 +22,11 @@ use crate::target::Other;
 /// nginx, the mock upstream and `weir serve` are started here and killed at the end. Run by cargo, it builds
 /// `weir` first. Let the machine be quiet: what else runs is measured too.
 #[derive(Debug, Parser)]
-#[command(name = "weir-bench", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "weir-bench", version, max_term_width = 100, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 pub(crate) struct Args {
+    /// What else to do.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
     /// What to measure; may be repeated. Without it: all but delay and micro.
     #[arg(short, long = "scenario", value_name = "NAME")]
     scenarios: Vec<Name>,
@@ -63,6 +67,12 @@ Examples:
   cargo run --release -p weir-bench -- -s sat --without weir       is nginx as fast as it should be?
   cargo run --release -p weir-bench -- --upstream 127.0.0.1:9999 --other envoy=http://127.0.0.1:10000,4711
   cargo run --release -p weir-bench -- -s micro                    choosing among 3 and 64 targets";
+
+/// What is done instead of comparing.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Instructions(Instructions),
+}
 
 /// What the harness starts itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

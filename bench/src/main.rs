@@ -1,5 +1,5 @@
 //! Measures what forwarding costs, side by side in one run. Nothing here knows Weir's insides: it is asked
-//! over HTTP like every other gateway.
+//! over HTTP like every other gateway, also where its instructions are counted.
 
 mod accounting;
 mod answers;
@@ -8,6 +8,7 @@ mod dialect;
 mod exchange;
 mod figures;
 mod http;
+mod instructions;
 mod load;
 mod machine;
 mod markdown;
@@ -25,7 +26,7 @@ mod weir;
 use std::io::{Write as _, stdout};
 
 use anyhow::{Result, bail};
-use args::{Args, Format};
+use args::{Args, Command, Format};
 use clap::Parser as _;
 use tokio::signal::ctrl_c;
 use tokio::task::LocalSet;
@@ -33,6 +34,9 @@ use tokio::task::LocalSet;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let args = Args::parse();
+    if let Some(Command::Instructions(instructions)) = &args.command {
+        return instructions.run();
+    }
     let tasks = LocalSet::new();
     let report = tokio::select! {
         report = tasks.run_until(run::run(&args)) => report?,

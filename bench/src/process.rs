@@ -86,7 +86,8 @@ pub(crate) fn pin(pid: u32, core: usize) -> Result<()> {
     Ok(())
 }
 
-fn tool(name: &str) -> Result<PathBuf> {
+/// The program `name` of util-linux.
+pub(crate) fn tool(name: &str) -> Result<PathBuf> {
     find(name).with_context(|| format!("`{name}` is missing; it is part of util-linux"))
 }
 
