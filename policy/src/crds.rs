@@ -5,6 +5,7 @@ use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
 use crate::api::{AccessKey, ClusterProvider, FallbackPolicy, LoadBalancingPolicy, Provider};
+use crate::verdict::READY;
 
 /// Every definition, as the JSON to apply.
 ///
@@ -41,9 +42,25 @@ fn definition(crd: &CustomResourceDefinition) -> Value {
     forbid_null(&mut value);
     for version in value["spec"]["versions"].as_array_mut().into_iter().flatten() {
         let status = &mut version["schema"]["openAPIV3Schema"]["properties"]["status"];
-        status["default"] = json!({ "observedGeneration": -1 });
+        status["default"] = fresh_status();
     }
     value
+}
+
+/// The status of an object before the operator's first: kstatus and people alike would take none at all for a good
+/// one. The operator's own takes its place entirely, because `Ready` is always among its conditions.
+fn fresh_status() -> Value {
+    json!({
+        "observedGeneration": -1,
+        "conditions": [{
+            "type": READY,
+            "status": "Unknown",
+            "reason": "Pending",
+            "message": "no operator has looked at it yet",
+            "observedGeneration": -1,
+            "lastTransitionTime": "1970-01-01T00:00:00Z",
+        }],
+    })
 }
 
 fn forbid_null(value: &mut Value) {
