@@ -1,6 +1,6 @@
 //! What one object alone can show: refused by a real API server, with a message that a person can act on.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -86,19 +86,28 @@ pub(crate) async fn accepts_every_example(context: &Context) -> Result<()> {
     let cluster = context.own_cluster("examples").await?;
     cluster.install().await?;
     let namespace = cluster.namespace("examples").await?;
-    let folder = repository().join("examples");
-    let folder = folder.to_string_lossy();
-    // A dry run: the examples' providers belong to the whole cluster.
-    let apply = [
-        "apply",
-        "--dry-run=server",
-        "-n",
-        &namespace,
-        "--recursive",
-        "-f",
-        &folder,
-    ];
-    let accepted = cluster.kubectl.run(&apply).await?.success()?;
+    let examples = repository().join("examples");
+    let accepted = dry_run(&cluster, &namespace, &examples).await?;
+    // Each of these is a file of its own, or one of several versions of a policy.
+    for folder in ["access-keys", "rollout"] {
+        for entry in std::fs::read_dir(examples.join(folder))? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "yaml") {
+                dry_run(&cluster, &namespace, &path).await?;
+            }
+        }
+    }
+    for overlay in ["production", "staging"] {
+        let path = examples.join("kustomize/overlays").join(overlay);
+        let path = path.to_string_lossy();
+        let built = cluster.kubectl.run(&["kustomize", &path]).await?.success()?;
+        let here = built.replace(
+            &format!("namespace: {overlay}"),
+            &format!("namespace: {namespace}"),
+        );
+        let apply = ["apply", "--dry-run=server", "-f", "-"];
+        cluster.kubectl.run_with_input(&apply, &here).await?.success()?;
+    }
     for name in [
         "reasoning-experiment",
         "sonnet-distribution",
@@ -110,6 +119,13 @@ pub(crate) async fn accepts_every_example(context: &Context) -> Result<()> {
         ensure!(accepted.contains(&line), "no example {name}: {accepted}");
     }
     Ok(())
+}
+
+/// What the server would say of one file, or of those of one folder: the examples' providers belong to all.
+async fn dry_run(cluster: &Cluster, namespace: &str, path: &Path) -> Result<String> {
+    let path = path.to_string_lossy();
+    let apply = ["apply", "--dry-run=server", "-n", namespace, "-f", &path];
+    cluster.kubectl.run(&apply).await?.success()
 }
 
 pub(crate) async fn explains_every_field(context: &Context) -> Result<()> {

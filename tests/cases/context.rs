@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{Mutex, MutexGuard, OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use weir_tests::{
     cluster::{Cluster, TEST_LABEL},
     fake_provider::Recording,
@@ -30,6 +30,7 @@ pub(crate) struct Context {
     kubeconfig: Option<PathBuf>,
     common: OnceCell<Arc<Site>>,
     guarded: OnceCell<Arc<Site>>,
+    lonely: OnceCell<Mutex<Site>>,
     turns: RwLock<()>,
     next_number: AtomicU8,
 }
@@ -47,12 +48,14 @@ impl Context {
     /// Finds the tools; starts nothing yet.
     pub(crate) fn new(kubeconfig: Option<PathBuf>) -> Result<Self> {
         let tools = Tools::find()?;
-        let (common, guarded, turns) = (OnceCell::new(), OnceCell::new(), RwLock::new(()));
+        let (common, guarded, lonely) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        let turns = RwLock::new(());
         Ok(Self {
             tools,
             kubeconfig,
             common,
             guarded,
+            lonely,
             turns,
             next_number: AtomicU8::new(1),
         })
@@ -91,6 +94,15 @@ impl Context {
             Ok(Arc::new(Site::start(&self.tools, &plan).await?))
         };
         self.guarded.get_or_try_init(start).await.cloned()
+    }
+
+    /// The installation whose operator one case after another stops and starts again.
+    pub(crate) async fn lonely(&self) -> Result<MutexGuard<'_, Site>> {
+        let start = || async {
+            let plan = self.plan("lonely", Recording::Counts)?;
+            Ok::<_, anyhow::Error>(Mutex::new(Site::start(&self.tools, &plan).await?))
+        };
+        Ok(self.lonely.get_or_try_init(start).await?.lock().await)
     }
 
     /// An installation for one case, which may break it. In somebody's cluster there is room for only one, and cases

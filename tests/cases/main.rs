@@ -10,6 +10,7 @@ mod demo;
 mod dialects;
 mod disturbance;
 mod failover;
+mod gitops;
 mod harness;
 mod invalid;
 mod operations;
@@ -189,6 +190,34 @@ fn callers() -> Vec<Case> {
     ]
 }
 
+/// Those about policies that are kept in Git.
+fn gitops() -> Vec<Case> {
+    vec![
+        case!(Enclosed, gitops::every_state_is_told_to_flux_helm_and_argo_cd),
+        case!(Enclosed, gitops::everything_can_be_deleted_without_an_operator),
+        case!(Enclosed, gitops::a_name_keeps_its_holder_over_restarts),
+        case!(Enclosed, gitops::dry_runs_and_diffs_need_no_operator),
+        case!(Enclosed, gitops::the_examples_fit_argo_cds_and_fluxs_definitions),
+        case!(Enclosed, gitops::only_statuses_of_objects_are_written),
+        case!(Together, gitops::no_engine_sees_a_difference_after_apply),
+        case!(Together, gitops::a_reverted_commit_restores_the_published_bytes),
+        case!(
+            Together,
+            gitops::the_example_rollout_moves_only_whom_the_hash_moves
+        ),
+        case!(Together, gitops::nothing_is_defaulted_or_normalised_in_a_spec),
+        case!(
+            Together,
+            gitops::generations_count_specs_and_every_condition_names_its_own
+        ),
+        case!(
+            Together,
+            gitops::tables_are_marked_and_do_not_depend_on_the_order_of_apply
+        ),
+        case!(Together, gitops::argo_cds_health_tests_pass),
+    ]
+}
+
 fn main() -> Result<ExitCode> {
     let mut arguments = Arguments::from_args();
     let kubeconfig = std::env::var_os("KUBECONFIG").filter(|path| !path.is_empty());
@@ -208,6 +237,7 @@ fn main() -> Result<ExitCode> {
     let trials = cases()
         .into_iter()
         .chain(callers())
+        .chain(gitops())
         .map(|case| trial(case, &runtime, &context))
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);

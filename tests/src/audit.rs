@@ -46,6 +46,14 @@ impl Audit {
         })
     }
 
+    /// Everything that was ever written.
+    pub fn whole(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            offset: 0,
+        }
+    }
+
     /// Every write recorded since.
     pub fn writes(&self) -> Result<Vec<Write>> {
         let mut file = File::open(&self.path)?;

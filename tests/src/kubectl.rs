@@ -55,6 +55,11 @@ impl Kubectl {
         })
     }
 
+    /// The file with which it reaches the cluster.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
     /// Runs it.
     pub async fn run(&self, arguments: &[&str]) -> Result<Output> {
         self.run_with_input(arguments, "").await

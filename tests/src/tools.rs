@@ -52,6 +52,16 @@ impl Tools {
         self.installed("WEIR_NODE_DIR", "")
     }
 
+    /// The program that asks the engines' own libraries.
+    pub fn referee(&self) -> Result<PathBuf> {
+        self.installed("WEIR_REFEREE_DIR", "referee")
+    }
+
+    /// The folder of definitions of the objects that Argo CD and Flux read.
+    pub fn engine_definitions(&self) -> Result<PathBuf> {
+        self.installed("WEIR_REFEREE_DIR", "definitions")
+    }
+
     /// One of Weir's own binaries, as built by `cargo build --release`, or from `WEIR_BIN_DIR`.
     pub fn weir(&self, binary: &str) -> Result<PathBuf> {
         existing(self.binaries.join(binary), "cargo build --release")
