@@ -14,6 +14,7 @@ def arguments():
     parser.add_argument("--model", required=True)
     parser.add_argument("--concurrency", type=int, default=16)
     parser.add_argument("--stream", action="store_true")
+    parser.add_argument("--api-key", default="unused")
     return parser.parse_args()
 
 
@@ -38,7 +39,7 @@ async def call(client, options, key):
 async def main():
     options = arguments()
     keys = [line for line in sys.stdin.read().split("\n") if line]
-    client = AsyncOpenAI(base_url=options.base_url, api_key="unused", max_retries=0)
+    client = AsyncOpenAI(base_url=options.base_url, api_key=options.api_key, max_retries=0)
     slots = asyncio.Semaphore(options.concurrency)
 
     async def limited(key):

@@ -17,7 +17,7 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::{
-    control_plane::ControlPlane,
+    control_plane::{ControlPlane, Purpose},
     identity::{self, SYSTEM},
     kubectl::Kubectl,
     netns,
@@ -99,7 +99,13 @@ impl fmt::Debug for Cluster {
 impl Cluster {
     /// Starts a cluster of the tests' own; `number` tells those that run side by side apart.
     pub async fn start(tools: &Tools, number: u8, folder: &Path) -> Result<Self> {
-        let control_plane = ControlPlane::start(tools, folder, netns::address(number, 1)).await?;
+        let control_plane =
+            ControlPlane::start(tools, folder, netns::address(number, 1), Purpose::Objects).await?;
+        Self::of(tools, control_plane, folder).await
+    }
+
+    /// The cluster of a control plane of the tests' own.
+    pub async fn of(tools: &Tools, control_plane: ControlPlane, folder: &Path) -> Result<Self> {
         let kubeconfig = control_plane.kubeconfig();
         let mut cluster = Self::existing(tools, &kubeconfig, folder).await?;
         cluster.control_plane = Some(control_plane);

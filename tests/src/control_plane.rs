@@ -1,5 +1,4 @@
-//! A Kubernetes control plane of three processes: etcd, the API server, and the two controllers without which a
-//! deleted namespace would never go.
+//! A Kubernetes control plane of three processes: etcd, the API server, and as many controllers as its purpose needs.
 
 use std::{
     net::Ipv4Addr,
@@ -37,12 +36,36 @@ rules:
 /// The bearer token of `system:masters`, in a file that only this control plane reads.
 const ADMIN_TOKEN: &str = "administrator-of-the-tests";
 
+/// The bearer token of the one node there may be.
+const NODE_TOKEN: &str = "node-of-the-tests";
+
+/// The name of that node.
+pub const NODE: &str = "node-1";
+
+/// What a control plane is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Keeping objects: of all controllers, only those without which a deleted namespace would never go.
+    Objects,
+    /// Running pods on a node: all controllers, and APIs that other servers serve, such as that of metrics.
+    Pods,
+}
+
+/// All but those that serve clouds; autoscaling decides more often than it would, so that a test need not wait.
+const ALL_CONTROLLERS: [&str; 4] = [
+    "--controllers=*,-nodeipam,-cloud-node-lifecycle,-service-lb-controller",
+    "--horizontal-pod-autoscaler-sync-period=5s",
+    "--horizontal-pod-autoscaler-initial-readiness-delay=5s",
+    "--horizontal-pod-autoscaler-cpu-initialization-period=15s",
+];
+
 /// A running control plane; all of it dies when dropped.
 #[derive(Debug)]
 pub struct ControlPlane {
     tools: Tools,
     directory: PathBuf,
     address: Ipv4Addr,
+    purpose: Purpose,
     api_server: Process,
     _etcd: Process,
     _controllers: Process,
@@ -50,22 +73,23 @@ pub struct ControlPlane {
 
 impl ControlPlane {
     /// Starts all three at `address`, with their state, certificates and logs in `directory`.
-    pub async fn start(tools: &Tools, directory: &Path, address: Ipv4Addr) -> Result<Self> {
+    pub async fn start(tools: &Tools, directory: &Path, address: Ipv4Addr, purpose: Purpose) -> Result<Self> {
         std::fs::create_dir_all(directory)?;
         write_inputs(directory, address).await?;
         let etcd = start_etcd(tools, directory, address)?;
         let api_server = Process::spawn(
             "kube-apiserver",
-            api_server(tools, directory, address)?,
+            api_server(tools, directory, address, purpose)?,
             directory,
         )?;
         ready(tools, &admin_kubeconfig(directory), &api_server).await?;
-        let controllers = start_controllers(tools, directory)?;
+        let controllers = start_controllers(tools, directory, purpose)?;
         let directory = directory.to_owned();
         Ok(Self {
             tools: tools.clone(),
             directory,
             address,
+            purpose,
             api_server,
             _etcd: etcd,
             _controllers: controllers,
@@ -75,6 +99,11 @@ impl ControlPlane {
     /// The file with which an administrator reaches it.
     pub fn kubeconfig(&self) -> PathBuf {
         admin_kubeconfig(&self.directory)
+    }
+
+    /// The file with which the kubelet of [`NODE`] reaches it.
+    pub fn node_kubeconfig(&self) -> PathBuf {
+        node_kubeconfig(&self.directory)
     }
 
     /// The API server's record of every write.
@@ -89,9 +118,8 @@ impl ControlPlane {
 
     /// Starts the API server again, and waits until it is ready.
     pub async fn start_api_server(&self) -> Result<()> {
-        self.api_server
-            .restart(api_server(&self.tools, &self.directory, self.address)?)
-            .await?;
+        let command = api_server(&self.tools, &self.directory, self.address, self.purpose)?;
+        self.api_server.restart(command).await?;
         ready(&self.tools, &self.kubeconfig(), &self.api_server).await
     }
 }
@@ -100,26 +128,58 @@ fn admin_kubeconfig(directory: &Path) -> PathBuf {
     directory.join("admin.kubeconfig")
 }
 
+fn node_kubeconfig(directory: &Path) -> PathBuf {
+    directory.join("node.kubeconfig")
+}
+
 async fn write_inputs(directory: &Path, address: Ipv4Addr) -> Result<()> {
     std::fs::write(directory.join("audit-policy.yaml"), AUDIT_POLICY)?;
     std::fs::write(
         directory.join("tokens.csv"),
-        format!("{ADMIN_TOKEN},admin,admin,system:masters\n"),
+        format!(
+            "{ADMIN_TOKEN},admin,admin,system:masters\n{NODE_TOKEN},system:node:{NODE},{NODE},system:nodes\n"
+        ),
     )?;
-    let key = directory.join("service-accounts.key");
-    let mut openssl = Command::new("openssl");
-    openssl
-        .args(["ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out"])
-        .arg(key);
-    let output = openssl.output().await.context("starting `openssl`")?;
+    write_keys(directory).await?;
+    let server = format!("https://{address}:{API_PORT}");
+    let authority = directory.join("certificates/apiserver.crt");
+    write_kubeconfig(&admin_kubeconfig(directory), &server, &authority, ADMIN_TOKEN)?;
+    write_kubeconfig(&node_kubeconfig(directory), &server, &authority, NODE_TOKEN)
+}
+
+/// The key that signs service accounts' tokens, and the certificate by which a server of another API knows the API
+/// server that passes requests on to it.
+async fn write_keys(directory: &Path) -> Result<()> {
+    // In the older of the two formats, the only one from which the public key is read, too.
+    let mut key = Command::new("openssl");
+    key.args(["ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out"])
+        .arg(directory.join("service-accounts.key"));
+    succeed(key).await?;
+    let mut certificate = Command::new("openssl");
+    certificate
+        .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"])
+        .args(["-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args([
+            "-subj",
+            "/CN=front-proxy",
+            "-addext",
+            "extendedKeyUsage=clientAuth",
+        ])
+        .arg("-keyout")
+        .arg(directory.join("front-proxy.key"))
+        .arg("-out")
+        .arg(directory.join("front-proxy.crt"));
+    succeed(certificate).await
+}
+
+async fn succeed(mut command: Command) -> Result<()> {
+    let output = command.output().await.context("starting `openssl`")?;
     ensure!(
         output.status.success(),
         "openssl: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let server = format!("https://{address}:{API_PORT}");
-    let authority = directory.join("certificates/apiserver.crt");
-    write_kubeconfig(&admin_kubeconfig(directory), &server, &authority, ADMIN_TOKEN)
+    Ok(())
 }
 
 /// Writes a kubeconfig for one bearer token.
@@ -152,7 +212,7 @@ fn start_etcd(tools: &Tools, directory: &Path, address: Ipv4Addr) -> Result<Proc
     Process::spawn("etcd", command, directory)
 }
 
-fn api_server(tools: &Tools, directory: &Path, address: Ipv4Addr) -> Result<Command> {
+fn api_server(tools: &Tools, directory: &Path, address: Ipv4Addr, purpose: Purpose) -> Result<Command> {
     let mut command = Command::new(tools.kubernetes("kube-apiserver")?);
     let at = |option: &str, file: &str| format!("{option}={}", directory.join(file).display());
     command.args([
@@ -170,21 +230,44 @@ fn api_server(tools: &Tools, directory: &Path, address: Ipv4Addr) -> Result<Comm
     command.args([
         "--service-account-issuer=https://kubernetes.default.svc",
         "--service-cluster-ip-range=10.96.0.0/16",
-        "--authorization-mode=RBAC",
+        "--authorization-mode=Node,RBAC",
     ]);
+    if purpose == Purpose::Pods {
+        command.args([
+            "--allow-privileged",
+            // Nobody resolves the node's name.
+            "--kubelet-preferred-address-types=InternalIP",
+            "--requestheader-allowed-names=front-proxy",
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+            &at("--requestheader-client-ca-file", "front-proxy.crt"),
+            &at("--proxy-client-cert-file", "front-proxy.crt"),
+            &at("--proxy-client-key-file", "front-proxy.key"),
+        ]);
+    }
     Ok(command)
 }
 
-fn start_controllers(tools: &Tools, directory: &Path) -> Result<Process> {
+fn start_controllers(tools: &Tools, directory: &Path, purpose: Purpose) -> Result<Process> {
     let mut command = Command::new(tools.kubernetes("kube-controller-manager")?);
     command
         .arg("--kubeconfig")
         .arg(admin_kubeconfig(directory))
-        .args([
-            "--controllers=namespace-controller,garbage-collector-controller",
-            "--leader-elect=false",
-            "--secure-port=0",
-        ]);
+        .args(["--leader-elect=false", "--secure-port=0"]);
+    match purpose {
+        Purpose::Objects => {
+            command.arg("--controllers=namespace-controller,garbage-collector-controller");
+        }
+        Purpose::Pods => {
+            command.args(ALL_CONTROLLERS);
+            let at = |option: &str, file: &str| format!("{option}={}", directory.join(file).display());
+            command.args([
+                at("--root-ca-file", "certificates/apiserver.crt"),
+                at("--service-account-private-key-file", "service-accounts.key"),
+            ]);
+        }
+    }
     Process::spawn("kube-controller-manager", command, directory)
 }
 

@@ -1,8 +1,9 @@
 //! The objects that cases apply, as plain values: the resources are tested as a person writes them.
 
+use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::identity::SYSTEM;
+use crate::{cluster::Cluster, fake_provider::FakeProvider, identity::SYSTEM};
 
 /// The providers that the seed examples name.
 pub const PROVIDERS: [&str; 5] = ["openai", "anthropic", "deepseek", "bedrock", "google"];
@@ -54,6 +55,19 @@ fn provider_spec(name: &str, base_url: &str) -> Value {
         "baseURL": base_url,
         "credential": {"secretRef": {"name": format!("{name}-key"), "key": "apiKey"}},
     })
+}
+
+/// Lets `fake` play every provider of the seed examples, for a Weir whose own namespace is `system`.
+pub async fn add_providers(cluster: &Cluster, system: &str, fake: &FakeProvider) -> Result<()> {
+    for name in PROVIDERS {
+        cluster
+            .apply(&provider_secret(system, name, &api_key(name)))
+            .await?;
+        cluster
+            .apply(&cluster_provider(name, &fake.base_url(name)))
+            .await?;
+    }
+    Ok(())
 }
 
 /// The key that the fake provider sees when it plays `provider`.

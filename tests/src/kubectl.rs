@@ -1,14 +1,15 @@
 //! `kubectl`, as a person uses it.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Stdio,
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use tokio::process::Command;
+
+use crate::{
+    command::{self, Output},
+    site::logs,
+    tools::Tools,
 };
-
-use anyhow::{Context, Result, bail};
-use tokio::{io::AsyncWriteExt, process::Command};
-
-use crate::{site::logs, tools::Tools};
 
 /// `kubectl` with one kubeconfig.
 #[derive(Clone, Debug)]
@@ -17,32 +18,6 @@ pub struct Kubectl {
     kubeconfig: PathBuf,
     /// What it remembers of servers, by their address: a later run has other servers at the same addresses.
     cache: PathBuf,
-}
-
-/// What one call printed.
-#[derive(Clone, Debug)]
-pub struct Output {
-    /// The exit code; -1 when a signal ended it.
-    pub code: i32,
-    /// What it wrote to its standard output.
-    pub stdout: String,
-    /// What it wrote to its standard error.
-    pub stderr: String,
-}
-
-impl Output {
-    /// Fails with what was printed, unless the call succeeded.
-    pub fn success(self) -> Result<String> {
-        if self.code != 0 {
-            bail!(
-                "kubectl exited with {}: {}{}",
-                self.code,
-                self.stderr,
-                self.stdout
-            );
-        }
-        Ok(self.stdout)
-    }
 }
 
 impl Kubectl {
@@ -68,25 +43,9 @@ impl Kubectl {
     /// Runs it with `input` as its standard input (`-f -`).
     pub async fn run_with_input(&self, arguments: &[&str], input: &str) -> Result<Output> {
         let mut command = Command::new(&self.program);
-        command
-            .args(arguments)
-            .env("KUBECONFIG", &self.kubeconfig)
-            .env("KUBECACHEDIR", &self.cache)
-            .kill_on_drop(true);
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().context("starting kubectl")?;
-        if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(input.as_bytes()).await?;
-        }
-        let output = child.wait_with_output().await?;
-        Ok(Output {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        })
+        command.args(arguments).env("KUBECONFIG", &self.kubeconfig);
+        command.env("KUBECACHEDIR", &self.cache);
+        command::run(command, input).await
     }
 
     /// `kubectl apply --server-side -f PATH`.

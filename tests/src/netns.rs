@@ -9,6 +9,8 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::tools::search_path;
+
 /// Set in the environment of the process that runs inside, to the process id of the one that started it.
 const INSIDE: &str = "WEIR_TESTS_INSIDE";
 
@@ -25,7 +27,7 @@ pub enum Network {
 ///
 /// The process namespace ends every child when this process ends, however it ends.
 pub fn enter(network: Network) -> Result<()> {
-    if std::env::var_os(INSIDE).is_none() {
+    if !is_inside() {
         let error = reexecute(network)?.exec();
         return Err(error).context("starting `unshare` (package util-linux)");
     }
@@ -33,6 +35,16 @@ pub fn enter(network: Network) -> Result<()> {
         Network::Own => set_up(),
         Network::Host => Ok(()),
     }
+}
+
+/// Whether this process is inside already.
+pub(crate) fn is_inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
+/// Whether this process is root's.
+pub(crate) fn is_root() -> Result<bool> {
+    Ok(std::fs::metadata("/proc/self")?.uid() == 0)
 }
 
 /// What tells this run from others on this machine.
@@ -52,7 +64,7 @@ fn reexecute(network: Network) -> Result<Command> {
     if network == Network::Own {
         command.arg("--net");
     }
-    if std::fs::metadata("/proc/self")?.uid() != 0 {
+    if !is_root()? {
         command.args(["--user", "--map-root-user"]);
     }
     command
@@ -69,9 +81,12 @@ fn set_up() -> Result<()> {
     ip(&["route", "replace", "local", "10.213.0.0/16", "dev", "lo"])
 }
 
-fn ip(arguments: &[&str]) -> Result<()> {
-    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
-    let output = Command::new("ip").args(arguments).env("PATH", path).output();
+/// Runs `ip`.
+pub(crate) fn ip(arguments: &[&str]) -> Result<()> {
+    let output = Command::new("ip")
+        .args(arguments)
+        .env("PATH", search_path())
+        .output();
     let output = output.context("starting `ip` (package iproute2)")?;
     if !output.status.success() {
         bail!(

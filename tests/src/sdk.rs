@@ -1,13 +1,14 @@
 //! The official SDKs, driven by small scripts in `sdk/`.
 
-use std::{collections::BTreeMap, path::PathBuf, process::Stdio};
+use std::{collections::BTreeMap, path::PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde::Deserialize;
-use tokio::{io::AsyncWriteExt, process::Command};
+use tokio::process::Command;
 
 use crate::{
     client::Shape,
+    command,
     tools::{Tools, repository},
 };
 
@@ -44,22 +45,9 @@ impl Sdk {
         keys: &[String],
     ) -> Result<BTreeMap<String, Call>> {
         let mut command = self.command(tools)?;
-        command.args(["--base-url", base_url, "--model", model, "--concurrency", "32"]);
-        if shape == Shape::Streamed {
-            command.arg("--stream");
-        }
-        let output = run(command, &keys.join("\n")).await?;
-        let calls = output
-            .lines()
-            .map(|line| Ok(serde_json::from_str::<Call>(line)?))
-            .collect::<Result<Vec<_>>>()?;
-        ensure!(
-            calls.len() == keys.len(),
-            "{} answers to {} calls",
-            calls.len(),
-            keys.len()
-        );
-        Ok(calls.into_iter().map(|call| (call.key.clone(), call)).collect())
+        command.args(arguments(base_url, model, shape));
+        let output = command::run(command, &keys.join("\n")).await?.success()?;
+        calls(&output, keys)
     }
 
     fn command(self, tools: &Tools) -> Result<Command> {
@@ -81,21 +69,28 @@ fn with_script(program: PathBuf, script: PathBuf) -> Command {
     command
 }
 
-async fn run(mut command: Command, input: &str) -> Result<String> {
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    let mut child = command.spawn().context("starting an SDK script")?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(input.as_bytes()).await?;
+/// What an SDK's script is called with, beside the keys that it reads.
+pub fn arguments(base_url: &str, model: &str, shape: Shape) -> Vec<String> {
+    let mut arguments = ["--base-url", base_url, "--model", model, "--concurrency", "32"]
+        .map(String::from)
+        .to_vec();
+    if shape == Shape::Streamed {
+        arguments.push(String::from("--stream"));
     }
-    let output = child.wait_with_output().await?;
+    arguments
+}
+
+/// Reads what an SDK's script printed: a call for each of `keys`.
+pub fn calls(output: &str, keys: &[String]) -> Result<BTreeMap<String, Call>> {
+    let calls = output
+        .lines()
+        .map(|line| Ok(serde_json::from_str::<Call>(line)?))
+        .collect::<Result<Vec<_>>>()?;
     ensure!(
-        output.status.success(),
-        "the SDK script failed: {}",
-        String::from_utf8_lossy(&output.stderr)
+        calls.len() == keys.len(),
+        "{} answers to {} calls",
+        calls.len(),
+        keys.len()
     );
-    Ok(String::from_utf8(output.stdout)?)
+    Ok(calls.into_iter().map(|call| (call.key.clone(), call)).collect())
 }

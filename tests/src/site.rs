@@ -137,7 +137,7 @@ impl Site {
         let cluster = plan.cluster(tools, &folder).await?;
         cluster.install().await?;
         let provider = FakeProvider::start(plan.place.socket(20, 8000)?, plan.recording).await?;
-        add_providers(&cluster, &provider).await?;
+        fixtures::add_providers(&cluster, SYSTEM, &provider).await?;
         std::fs::write(folder.join("admin.token"), ADMIN_TOKEN)?;
         for account in [OPERATOR, ROUTER] {
             identity::kubeconfig(&cluster.kubectl, account, &folder).await?;
@@ -353,18 +353,6 @@ impl Site {
 /// Where this run keeps logs and state.
 pub fn logs() -> PathBuf {
     target().join("e2e").join(format!("run-{}", netns::run()))
-}
-
-async fn add_providers(cluster: &Cluster, fake: &FakeProvider) -> Result<()> {
-    for name in fixtures::PROVIDERS {
-        cluster
-            .apply(&fixtures::provider_secret(SYSTEM, name, &fixtures::api_key(name)))
-            .await?;
-        cluster
-            .apply(&fixtures::cluster_provider(name, &fake.base_url(name)))
-            .await?;
-    }
-    Ok(())
 }
 
 fn operator(tools: &Tools, folder: &Path, admin: SocketAddr) -> Result<Command> {

@@ -15,6 +15,15 @@ pub struct Tools {
     binaries: PathBuf,
 }
 
+/// Which Helm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Helm {
+    /// The one before, which many still use.
+    Three,
+    /// The current one.
+    Four,
+}
+
 impl Tools {
     /// Asks `tests/tools/install` for its paths; fails if something has not been installed.
     pub fn find() -> Result<Self> {
@@ -32,7 +41,7 @@ impl Tools {
         Ok(Self { named, binaries })
     }
 
-    /// `kube-apiserver`, `kube-controller-manager` or `kubectl`.
+    /// One of Kubernetes' own commands, such as `kube-apiserver` or `kubectl`.
     pub fn kubernetes(&self, command: &str) -> Result<PathBuf> {
         self.installed("WEIR_KUBERNETES_BIN", command)
     }
@@ -40,6 +49,24 @@ impl Tools {
     /// The etcd server.
     pub fn etcd(&self) -> Result<PathBuf> {
         self.installed("WEIR_ETCD_BIN", "etcd")
+    }
+
+    /// A command of Helm.
+    pub fn helm(&self, version: Helm) -> Result<PathBuf> {
+        match version {
+            Helm::Three => self.installed("WEIR_HELM3", ""),
+            Helm::Four => self.installed("WEIR_HELM4", ""),
+        }
+    }
+
+    /// The cluster's DNS server.
+    pub fn coredns(&self) -> Result<PathBuf> {
+        self.installed("WEIR_COREDNS", "")
+    }
+
+    /// The server of the API by which autoscaling knows what pods use.
+    pub fn metrics_server(&self) -> Result<PathBuf> {
+        self.installed("WEIR_METRICS_SERVER", "")
     }
 
     /// A Python that has the SDK.
@@ -90,6 +117,11 @@ pub fn repository() -> PathBuf {
 /// Cargo's target folder.
 pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
+}
+
+/// `PATH`, with the folders of administrators' commands.
+pub fn search_path() -> String {
+    format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default())
 }
 
 fn release_directory() -> PathBuf {

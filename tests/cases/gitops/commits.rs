@@ -5,10 +5,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use weir_tests::{
+    command::Output,
     explain::{Expected, explain},
     fixtures::{self, load_balancing, model, policy},
     git::Repository,
-    kubectl::Output,
     load::{Observation, Pace, Running, key},
     poll::eventually,
     site::Site,

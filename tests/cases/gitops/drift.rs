@@ -60,7 +60,7 @@ async fn kubectl(
     verb: &str,
     options: &[&str],
     objects: &[Value],
-) -> Result<weir_tests::kubectl::Output> {
+) -> Result<weir_tests::command::Output> {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
     let arguments = [&[verb, "-f", "-"], options].concat();
     cluster

@@ -1,0 +1,30 @@
+//! What the cases share: one node, which starts when the first of them needs it.
+
+use anyhow::Result;
+use tokio::sync::OnceCell;
+use weir_tests::{node::Node, site::logs, timing::timed, tools::Tools};
+
+/// Shared by all cases.
+#[derive(Debug)]
+pub(crate) struct Context {
+    tools: Tools,
+    node: OnceCell<Node>,
+}
+
+impl Context {
+    /// Finds the tools; starts nothing yet.
+    pub(crate) fn new() -> Result<Self> {
+        let (tools, node) = (Tools::find()?, OnceCell::new());
+        Ok(Self { tools, node })
+    }
+
+    /// The node, with Weir's images and nothing installed but what an earlier case left.
+    pub(crate) async fn node(&self) -> Result<&Node> {
+        let start = || async {
+            let node = Node::start(&self.tools, &logs().join("node")).await?;
+            timed("loading Weir's images", node.load_weir()).await?;
+            Ok(node)
+        };
+        self.node.get_or_try_init(start).await
+    }
+}

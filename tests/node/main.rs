@@ -1,0 +1,83 @@
+//! The cases that need pods, as one program: it enters namespaces of its own, starts a node there, and runs them one
+//! after another, since all of them share it.
+
+mod context;
+mod install;
+
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result};
+use futures::future::LocalBoxFuture;
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::runtime::Runtime;
+use weir_tests::{node, site::logs};
+
+use self::context::Context;
+
+/// No case may take longer.
+const CASE_LIMIT: Duration = Duration::from_mins(15);
+
+/// A case before it runs.
+#[derive(Clone, Copy)]
+struct Case {
+    name: &'static str,
+    run: fn(Arc<Context>) -> LocalBoxFuture<'static, Result<()>>,
+}
+
+/// Names a case by its path.
+macro_rules! case {
+    ($module:ident :: $name:ident) => {
+        Case {
+            name: concat!(stringify!($module), "::", stringify!($name)),
+            run: |context| Box::pin(async move { $module::$name(&context).await }),
+        }
+    };
+}
+
+fn cases() -> Vec<Case> {
+    vec![
+        case!(install::helm_4_installs_a_weir_that_routes_what_pods_ask),
+        case!(install::helm_3_installs_a_weir_that_routes_what_pods_ask),
+    ]
+}
+
+fn main() -> Result<ExitCode> {
+    let mut arguments = Arguments::from_args();
+    if !arguments.list {
+        node::enter()?;
+    }
+    arguments.test_threads = Some(1);
+    let runtime = Arc::new(Runtime::new()?);
+    runtime.spawn(end_on_interrupt());
+    let context = Arc::new(Context::new()?);
+    let trials = cases()
+        .into_iter()
+        .map(|case| trial(case, &runtime, &context))
+        .collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if !conclusion.has_failed() {
+        std::fs::remove_dir_all(logs()).ok();
+    }
+    Ok(conclusion.exit_code())
+}
+
+/// The first process of a process namespace gets no signal that it does not ask for.
+async fn end_on_interrupt() {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        std::process::exit(130);
+    }
+}
+
+fn trial(case: Case, runtime: &Arc<Runtime>, context: &Arc<Context>) -> Trial {
+    let (runtime, context) = (Arc::clone(runtime), Arc::clone(context));
+    let test = move || {
+        let limited = tokio::time::timeout(CASE_LIMIT, (case.run)(context));
+        let outcome = runtime.block_on(async {
+            limited
+                .await
+                .with_context(|| format!("{} took longer than {CASE_LIMIT:?}", case.name))?
+        });
+        outcome.map_err(|error| Failed::from(format!("{error:#}")))
+    };
+    Trial::test(case.name, test)
+}
