@@ -54,6 +54,9 @@ const PROVIDER_PORT: u16 = 8000;
 /// What the parts of a node keep while it runs; memory that goes with its namespaces.
 const STATE: &str = "/run/weir-tests";
 
+/// A name that resolves once names do.
+const API_SERVER: &str = "kubernetes.default.svc.cluster.local:443";
+
 const READY_LIMIT: Duration = Duration::from_mins(2);
 
 /// A running node; all of it dies with this process.
@@ -91,20 +94,22 @@ impl Node {
         Ok(node)
     }
 
+    /// Waits until the node can run pods; not any longer once one of its parts has ended.
     async fn ready(&self) -> Result<()> {
         self.cluster.kubectl.apply(&services::list().to_string()).await?;
         let probe = || async {
             for component in &self.components {
-                component.check().await?;
+                if let Err(ended) = component.check().await {
+                    return Ok(Some(Err(ended)));
+                }
             }
             let node = format!("node/{NODE}");
             let wait = ["wait", "--for=condition=Ready", "--timeout=1s", &node];
             self.cluster.kubectl.run(&wait).await?.success()?;
-            let api = "kubernetes.default.svc.cluster.local:443";
-            let found = tokio::net::lookup_host(api).await?.next();
-            Ok(found.map(drop))
+            let found = tokio::net::lookup_host(API_SERVER).await?.next();
+            Ok(found.map(|_| Ok(())))
         };
-        eventually("the node to be ready", READY_LIMIT, probe).await
+        eventually("the node to be ready", READY_LIMIT, probe).await?
     }
 
     /// The file with which an administrator reaches the cluster.

@@ -127,6 +127,7 @@ fn metrics_server(tools: &Tools, kubeconfig: &Path) -> Result<Command> {
         "--kubelet-insecure-tls",
         "--kubelet-preferred-address-types=InternalIP",
         "--metric-resolution=10s",
+        "--kubelet-request-timeout=5s",
     ]);
     Ok(command)
 }
