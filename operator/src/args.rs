@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use weir_policy::snapshot;
+use weir_table::name::is_dns_label;
 
 /// Compiles Weir's policies into routing tables, and says in their statuses what became of them.
 ///
@@ -54,6 +55,16 @@ pub struct Args {
     )]
     pub admin_token_secret: Option<String>,
 
+    /// The namespaces to look into, such as `team-a,team-b`; all if none is given. Weir's own is always one of
+    /// them. Nothing is then asked of the whole cluster but ClusterProviders: see --cluster-providers. The table
+    /// of a namespace that is taken off the list is emptied, and then removed, as if all its objects were gone.
+    #[arg(long, env = "WEIR_WATCH_NAMESPACES", value_name = "NAMESPACES", value_delimiter = ',', value_parser = namespace)]
+    pub watch_namespaces: Vec<String>,
+
+    /// What to do with ClusterProviders: use them and write their statuses, use them only, or nothing at all.
+    #[arg(long, env = "WEIR_CLUSTER_PROVIDERS", value_enum, value_name = "MODE", default_value_t = ClusterProviders::On)]
+    pub cluster_providers: ClusterProviders,
+
     /// Whether a Provider counts, which lets whoever may write one choose where requests go. Where it does not,
     /// it is refused, and every provider is a ClusterProvider.
     #[arg(long, env = "WEIR_NAMESPACED_PROVIDERS", value_enum, value_name = "MODE", default_value_t = NamespacedProviders::Disabled)]
@@ -75,6 +86,25 @@ pub struct Args {
     /// What is logged: error, warn, info, debug, trace, or a filter such as `info,weir_operator=debug`.
     #[arg(long, env = "WEIR_LOG", default_value = "info")]
     pub log: String,
+}
+
+/// What becomes of ClusterProviders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClusterProviders {
+    /// They are used, and told what became of them.
+    On,
+    /// They are used; their statuses are not written.
+    ReadOnly,
+    /// There are none: they are not even watched.
+    Off,
+}
+
+/// Reads the name of a namespace, so that a slip of the pen does not turn into a namespace that nobody has.
+fn namespace(text: &str) -> Result<String, String> {
+    let is_name = is_dns_label(text);
+    is_name.then(|| text.to_owned()).ok_or_else(|| {
+        format!("{text:?} is no namespace's name; write names with commas between, without spaces")
+    })
 }
 
 /// Whether Providers count.
@@ -115,6 +145,15 @@ mod tests {
         let command = Args::command();
         command.clone().debug_assert();
         assert!(command.get_arguments().all(|flag| flag.get_help().is_some()));
+    }
+
+    #[test]
+    fn namespaces_are_names_with_commas_between() {
+        let read = |list: &str| Args::try_parse_from(["weir-operator", "--watch-namespaces", list]);
+        assert_eq!(read("a,b-2").expect("two names").watch_namespaces, ["a", "b-2"]);
+        for wrong in ["", "a,", "a, b", "*", "A"] {
+            assert!(read(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub use tables::PublishedTable;
 use crate::config_map::{ObservedTable, RemovedTable};
 use crate::endpoints::ObservedSlice;
 use crate::observe::{Observed, ObservedSecret, Record, SecretId};
+use crate::territory::Part;
 
 /// What happened to the objects of one kind.
 #[derive(Debug)]
@@ -33,6 +34,20 @@ pub enum Delta<T, K> {
     Deleted(K),
     /// These are all that there are.
     Reset(Vec<T>),
+    /// These are all that there are in one namespace.
+    ResetIn(String, Vec<T>),
+}
+
+impl<T, K> Delta<T, K> {
+    /// Of what this is a full list of one `kind`, if it is one.
+    fn listed(&self, kind: &'static str) -> Option<Part> {
+        let namespace = match self {
+            Self::Reset(_) => None,
+            Self::ResetIn(namespace, _) => Some(namespace.clone()),
+            Self::Applied(_) | Self::Deleted(_) => return None,
+        };
+        Some(Part { kind, namespace })
+    }
 }
 
 /// A change of what the operator watches.
@@ -57,18 +72,17 @@ pub enum Change {
 }
 
 impl Change {
-    /// The kind of which this is a full list, if it is one.
-    pub fn listed(&self) -> Option<&'static str> {
+    /// Of what this is a full list, if it is one.
+    pub fn listed(&self) -> Option<Part> {
         match self {
-            Self::LoadBalancing(Delta::Reset(_)) => Some("LoadBalancingPolicy"),
-            Self::Fallback(Delta::Reset(_)) => Some("FallbackPolicy"),
-            Self::Provider(Delta::Reset(_)) => Some("Provider"),
-            Self::ClusterProvider(Delta::Reset(_)) => Some("ClusterProvider"),
-            Self::AccessKey(Delta::Reset(_)) => Some("AccessKey"),
-            Self::Secret(Delta::Reset(_)) => Some("Secret"),
-            Self::Table(Delta::Reset(_)) => Some("ConfigMap"),
-            Self::Slice(Delta::Reset(_)) => Some("EndpointSlice"),
-            _ => None,
+            Self::LoadBalancing(delta) => delta.listed("LoadBalancingPolicy"),
+            Self::Fallback(delta) => delta.listed("FallbackPolicy"),
+            Self::Provider(delta) => delta.listed("Provider"),
+            Self::ClusterProvider(delta) => delta.listed("ClusterProvider"),
+            Self::AccessKey(delta) => delta.listed("AccessKey"),
+            Self::Secret(delta) => delta.listed("Secret"),
+            Self::Table(delta) => delta.listed("ConfigMap"),
+            Self::Slice(delta) => delta.listed("EndpointSlice"),
         }
     }
 }
@@ -215,7 +229,7 @@ impl Index {
         match delta {
             Delta::Applied(slice) => drop(self.slices.insert(slice.name.clone(), slice)),
             Delta::Deleted(name) => drop(self.slices.remove(&name)),
-            Delta::Reset(slices) => {
+            Delta::Reset(slices) | Delta::ResetIn(_, slices) => {
                 self.slices = slices
                     .into_iter()
                     .map(|slice| (slice.name.clone(), slice))

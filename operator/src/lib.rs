@@ -1,6 +1,6 @@
 //! Every Kubernetes write of Weir: watch, compile, publish, report.
 //!
-//! In the order in which a change passes: [`watch`] (event streams), [`observe`], [`config_map`] and
+//! In the order in which a change passes: [`territory`] (what is watched), [`watch`] (event streams), [`observe`], [`config_map`] and
 //! [`endpoints`] (API objects to values and back), [`index`] (all that is known), [`debounce`] (when to look
 //! again), [`reconcile`] (names the steps), [`work`] (what the objects compile to), [`credentials`] and
 //! [`publish`] (what routers read), [`rollout`] (what routers say), [`report`] (what people read). Around
@@ -27,6 +27,7 @@ pub mod report;
 pub mod rollout;
 pub mod run;
 pub mod secret;
+pub mod territory;
 pub mod token;
 pub mod watch;
 pub mod work;

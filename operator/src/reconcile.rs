@@ -29,7 +29,7 @@ use crate::metrics::Metrics;
 use crate::report::Reporter;
 use crate::rollout::Fleet;
 use crate::rollout::poll::{Expected, ExpectedTable};
-use crate::watch::KINDS;
+use crate::territory::{Listing, News, Part, Territory};
 use crate::work::{Compilation, Work};
 
 /// How long a scope must be quiet before it is compiled.
@@ -45,6 +45,8 @@ pub struct Edges {
     pub client: Client,
     /// Weir's own namespace.
     pub namespace: String,
+    /// What is watched.
+    pub territory: Territory,
     /// Whether Providers count.
     pub namespaced_providers: NamespacedProviders,
     /// The port of routers whose Service does not name one.
@@ -78,8 +80,7 @@ pub struct Reconciler {
     edges: Edges,
     index: Index,
     work: Work,
-    unlisted: usize,
-    listed: BTreeSet<&'static str>,
+    listing: Listing,
     /// The tenure in which this replica writes.
     term: Option<u64>,
     fleet: Option<Arc<Fleet>>,
@@ -104,11 +105,10 @@ impl Reconciler {
     /// A reconciler that knows nothing yet.
     pub fn new(edges: Edges) -> Self {
         Self {
+            listing: Listing::of(&edges.territory),
             index: Index::new(&edges.namespace).with_providers(edges.namespaced_providers),
             edges,
             work: Work::default(),
-            unlisted: KINDS,
-            listed: BTreeSet::new(),
             term: None,
             fleet: None,
             compile_due: Debounce::new(QUIET, CAP),
@@ -148,7 +148,7 @@ impl Reconciler {
     /// What has come up since the last time: compile, publish, report. While a plan is under way nothing is
     /// compiled: what it came to could not be written yet, and would be compiled again for the next change.
     fn advance(&mut self) {
-        if self.unlisted > 0 {
+        if !self.listing.is_ready() {
             return;
         }
         let now = Instant::now();
@@ -163,7 +163,7 @@ impl Reconciler {
 
     /// When to look again if nothing happens before.
     fn next_alarm(&self) -> Instant {
-        let synced = self.unlisted == 0;
+        let synced = self.listing.is_ready();
         let is_free = synced && self.job.is_empty();
         let compile = self.compile_due.next_due().filter(|_| is_free);
         let vault = Some(self.vault_due).filter(|_| is_free && self.term.is_some());
@@ -180,16 +180,33 @@ impl Reconciler {
         let listed = change.listed();
         let effects = self.index.apply(change);
         self.mark(effects);
-        if let Some(kind) = listed
-            && self.listed.insert(kind)
-        {
-            self.unlisted = KINDS - self.listed.len();
-            if self.unlisted == 0 {
-                tracing::info!("every watch has delivered its first list");
-                self.edges.synced.send_replace(true);
-                self.start_over();
+        match listed.map_or(News::None, |part| self.listing.note(&part)) {
+            News::None => {}
+            News::Ready => self.begin(),
+            News::Namespace(namespace) => {
+                tracing::info!(namespace, "everything in the namespace has been listed");
+                self.mark([Effect::Compile(Scope::Namespace(namespace)), Effect::Gather].into());
             }
         }
+    }
+
+    /// All that is everybody's has been listed.
+    fn begin(&mut self) {
+        tracing::info!("every watch that all depends on has delivered its first list");
+        for Part { kind, namespace } in self.listing.missing() {
+            tracing::info!(
+                kind,
+                namespace,
+                "not listed yet; its namespace stays as it was until then"
+            );
+        }
+        for scope in self.index.scopes() {
+            if !self.edges.territory.holds(&scope) {
+                tracing::warn!(?scope, "not watched any more: its table is emptied, then removed");
+            }
+        }
+        self.edges.synced.send_replace(true);
+        self.start_over();
     }
 
     fn mark(&mut self, effects: Effects) {
@@ -215,6 +232,9 @@ impl Reconciler {
     }
 
     fn compile(&mut self, scope: &Scope) {
+        if !self.listing.covers(scope) {
+            return;
+        }
         let started = Instant::now();
         match self.work.compile(&mut self.index, scope) {
             Compilation::Nothing => self.edges.metrics.table_gone(scope),
@@ -275,7 +295,7 @@ impl Reconciler {
 
     /// Tells the poll what routers should serve; nothing while this replica does not lead.
     fn expect(&self) {
-        let expected = self.term.filter(|_| self.unlisted == 0).map(|_| Expected {
+        let expected = self.term.filter(|_| self.listing.is_ready()).map(|_| Expected {
             routers: admin_addresses(self.index.slices(), self.edges.router_admin_port),
             tables: self.expected_tables(),
         });

@@ -12,12 +12,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::MANAGER;
 use crate::admin::{self, Shown};
-use crate::args::Args;
+use crate::args::{Args, ClusterProviders, NamespacedProviders};
 use crate::lease::{Elector, Gate};
 use crate::metrics::Metrics;
 use crate::reconcile::{Edges, Reconciler};
 use crate::report::Reporter;
 use crate::rollout::poll::Poll;
+use crate::territory::Territory;
 use crate::token::{Keeper, Source as TokenSource};
 use crate::watch::{Sources, watch_all, watch_token};
 
@@ -123,9 +124,11 @@ async fn work(start: Start, stop: &CancellationToken) {
     } = start;
     let (expected, expected_rx) = watch::channel(None);
     let (fleet_tx, fleet) = watch::channel(None);
+    let territory = territory(&args);
     let token = token_source(&client, &args, &gate, &metrics, stop);
     let sources = Sources {
         namespace: args.namespace.clone(),
+        territory: territory.clone(),
         router_service: args.router_service,
     };
     let changes = watch_all(&client, &sources, &metrics, stop);
@@ -134,6 +137,7 @@ async fn work(start: Start, stop: &CancellationToken) {
     let edges = Edges {
         client,
         namespace: args.namespace,
+        territory,
         namespaced_providers: args.namespaced_providers.into(),
         router_admin_port: args.router_admin_port,
         gate,
@@ -146,6 +150,15 @@ async fn work(start: Start, stop: &CancellationToken) {
     Reconciler::new(edges).run(changes, stop.clone()).await;
     stop.cancel();
     let _ = polling.await;
+}
+
+/// What is watched.
+fn territory(args: &Args) -> Territory {
+    let modes = (args.cluster_providers, args.namespaced_providers);
+    if modes == (ClusterProviders::Off, NamespacedProviders::Disabled) {
+        tracing::warn!("neither ClusterProviders nor Providers count, so that no policy can name a model");
+    }
+    Territory::new(&args.namespace, &args.watch_namespaces, args.cluster_providers)
 }
 
 /// Where the admin token comes from; a Secret is followed, and made, from now on.

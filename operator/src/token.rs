@@ -127,7 +127,9 @@ impl From<Delta<Option<HeaderValue>, ()>> for Seen {
         match delta {
             Delta::Applied(token) => Self::Present(token),
             Delta::Deleted(()) => Self::Absent,
-            Delta::Reset(all) => all.into_iter().next().map_or(Self::Absent, Self::Present),
+            Delta::Reset(all) | Delta::ResetIn(_, all) => {
+                all.into_iter().next().map_or(Self::Absent, Self::Present)
+            }
         }
     }
 }

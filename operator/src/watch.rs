@@ -9,8 +9,8 @@ use std::time::Duration;
 use futures::{StreamExt, pin_mut};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::core::DeserializeGuard;
 use kube::core::object::{HasSpec, HasStatus};
+use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
@@ -21,12 +21,14 @@ use tokio_util::sync::CancellationToken;
 use weir_policy::api::{AccessKey, ClusterProvider, FallbackPolicy, LoadBalancingPolicy, Provider};
 use weir_policy::object::{ObjectKind, ObjectRef};
 
+use crate::args::ClusterProviders;
 use crate::config_map::{self, RemovedTable, TABLE_LABEL};
 use crate::endpoints;
 use crate::index::{Change, Delta};
 use crate::metrics::Metrics;
 use crate::observe::{self, Observed, Status};
 use crate::publish::describe;
+use crate::territory::Territory;
 use crate::token::{self, Seen};
 
 /// Selects the Secrets that may be used as credentials; no other is ever read.
@@ -34,9 +36,6 @@ const CREDENTIAL_SELECTOR: &str = "weir.dev/credential=true";
 
 /// The answer for a kind that does not exist; it comes without a reason.
 const NOT_FOUND: u16 = 404;
-
-/// How many kinds are watched, each of which delivers a full list before anything is compiled.
-pub const KINDS: usize = 8;
 
 /// The longest wait before a failed watch is tried again. The client library's half a minute, once for the
 /// failure and once more for the full list that follows an outage, would be a minute of stale tables.
@@ -47,6 +46,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 pub struct Sources {
     /// Weir's own namespace.
     pub namespace: String,
+    /// The kinds and namespaces.
+    pub territory: Territory,
     /// The Service in front of the routers.
     pub router_service: String,
 }
@@ -56,6 +57,8 @@ pub struct Sources {
 struct Sink<M> {
     /// What is watched.
     kind: &'static str,
+    /// The namespace, where every namespace has a watch of its own.
+    namespace: Option<String>,
     changes: mpsc::Sender<M>,
     metrics: Metrics,
     stop: CancellationToken,
@@ -89,28 +92,14 @@ pub fn watch_all(
 ) -> mpsc::Receiver<Change> {
     let (sink, receiver) = Sink::new(metrics, stop);
     let all = watcher::Config::default;
-    custom_resources::<LoadBalancingPolicy>(
-        client,
-        &sink,
-        ObjectKind::LoadBalancingPolicy,
-        Change::LoadBalancing,
-    );
-    custom_resources::<FallbackPolicy>(client, &sink, ObjectKind::FallbackPolicy, Change::Fallback);
-    custom_resources::<Provider>(client, &sink, ObjectKind::Provider, Change::Provider);
-    custom_resources::<ClusterProvider>(
-        client,
-        &sink,
-        ObjectKind::ClusterProvider,
-        Change::ClusterProvider,
-    );
-    custom_resources::<AccessKey>(client, &sink, ObjectKind::AccessKey, Change::AccessKey);
-    tokio::spawn(sink.of("Secret").follow(
-        Api::<Secret>::all(client.clone()),
-        all().labels(CREDENTIAL_SELECTOR),
-        |secret| Some(observe::secret(secret)),
-        |secret| Some(observe::secret_id(&secret.metadata)),
-        Change::Secret,
-    ));
+    for place in sources.territory.places() {
+        watch_namespaced(client, &sink.within(place));
+    }
+    if sources.territory.cluster_providers() != ClusterProviders::Off {
+        let kind = ObjectKind::ClusterProvider;
+        let api = Api::<DeserializeGuard<ClusterProvider>>::all(client.clone());
+        custom_resources(api, &sink, kind, Change::ClusterProvider);
+    }
     tokio::spawn(sink.of("ConfigMap").follow(
         Api::<ConfigMap>::namespaced(client.clone(), &sources.namespace),
         all().labels(TABLE_LABEL),
@@ -128,6 +117,41 @@ pub fn watch_all(
     receiver
 }
 
+/// Follows the kinds of which each namespace has its own, in the sink's namespace or in all.
+fn watch_namespaced(client: &Client, sink: &Sink<Change>) {
+    custom_resources(
+        sink.api::<DeserializeGuard<LoadBalancingPolicy>>(client),
+        sink,
+        ObjectKind::LoadBalancingPolicy,
+        Change::LoadBalancing,
+    );
+    custom_resources(
+        sink.api::<DeserializeGuard<FallbackPolicy>>(client),
+        sink,
+        ObjectKind::FallbackPolicy,
+        Change::Fallback,
+    );
+    custom_resources(
+        sink.api::<DeserializeGuard<Provider>>(client),
+        sink,
+        ObjectKind::Provider,
+        Change::Provider,
+    );
+    custom_resources(
+        sink.api::<DeserializeGuard<AccessKey>>(client),
+        sink,
+        ObjectKind::AccessKey,
+        Change::AccessKey,
+    );
+    tokio::spawn(sink.of("Secret").follow(
+        sink.api::<Secret>(client),
+        watcher::Config::default().labels(CREDENTIAL_SELECTOR),
+        |secret| Some(observe::secret(secret)),
+        |secret| Some(observe::secret_id(&secret.metadata)),
+        Change::Secret,
+    ));
+}
+
 fn removed(map: &ConfigMap) -> Option<RemovedTable> {
     let scope = config_map::scope_of(map.metadata.name.as_deref()?)?;
     Some(RemovedTable {
@@ -138,7 +162,7 @@ fn removed(map: &ConfigMap) -> Option<RemovedTable> {
 
 /// Follows one of Weir's own kinds. An object that can't be decoded comes through as one that says so.
 fn custom_resources<K>(
-    client: &Client,
+    api: Api<DeserializeGuard<K>>,
     sink: &Sink<Change>,
     kind: ObjectKind,
     wrap: fn(Delta<Observed<K::Spec>, ObjectRef>) -> Change,
@@ -156,7 +180,7 @@ fn custom_resources<K>(
     K::Status: Clone + Into<Status>,
 {
     tokio::spawn(sink.of(kind.as_str()).follow(
-        Api::<DeserializeGuard<K>>::all(client.clone()),
+        api,
         watcher::Config::default(),
         move |guard| Some(observe::custom_resource(kind, guard)),
         move |guard: DeserializeGuard<K>| Some(observe::object_ref(kind, guard.meta())),
@@ -169,6 +193,7 @@ impl<M> Sink<M> {
         let (changes, receiver) = mpsc::channel(256);
         let sink = Self {
             kind: "",
+            namespace: None,
             changes,
             metrics: metrics.clone(),
             stop: stop.clone(),
@@ -176,9 +201,26 @@ impl<M> Sink<M> {
         (sink, receiver)
     }
 
+    /// The same, for one namespace or for all.
+    fn within(&self, namespace: Option<String>) -> Self {
+        Self {
+            namespace,
+            ..self.of(self.kind)
+        }
+    }
+
+    /// The objects of the sink's namespace, or of all.
+    fn api<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(&self, client: &Client) -> Api<K> {
+        match &self.namespace {
+            Some(namespace) => Api::namespaced(client.clone(), namespace),
+            None => Api::all(client.clone()),
+        }
+    }
+
     fn of(&self, kind: &'static str) -> Self {
         Self {
             kind,
+            namespace: self.namespace.clone(),
             changes: self.changes.clone(),
             metrics: self.metrics.clone(),
             stop: self.stop.clone(),
@@ -210,7 +252,7 @@ impl<M> Sink<M> {
                     list.extend(value(object));
                     None
                 }
-                Ok(Event::InitDone) => Some(Delta::Reset(std::mem::take(&mut list))),
+                Ok(Event::InitDone) => Some(self.reset(std::mem::take(&mut list))),
                 Ok(Event::Apply(object)) => value(object).map(Delta::Applied),
                 Ok(Event::Delete(object)) => key(object).map(Delta::Deleted),
                 Err(error) => {
@@ -226,26 +268,46 @@ impl<M> Sink<M> {
         }
     }
 
+    fn reset<T, D>(&self, all: Vec<T>) -> Delta<T, D> {
+        match &self.namespace {
+            Some(namespace) => Delta::ResetIn(namespace.clone(), all),
+            None => Delta::Reset(all),
+        }
+    }
+
     /// Nothing is lost by a failure: the watch is started again, with a full list if need be.
     fn failed(&self, error: &watcher::Error) {
-        let kind = self.kind;
+        let (kind, namespace) = (self.kind, self.namespace.as_deref());
         self.metrics.watch_failed(kind);
         match error {
             watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == NOT_FOUND => {
                 tracing::warn!(
                     kind,
+                    namespace,
                     "the API server does not know this kind: install Weir's CRDs; trying again"
                 );
             }
             watcher::Error::InitialListFailed(error)
             | watcher::Error::WatchStartFailed(error)
             | watcher::Error::WatchFailed(error) => {
-                tracing::warn!(kind, error = describe(error), "the watch failed; trying again");
+                tracing::warn!(
+                    kind,
+                    namespace,
+                    error = describe(error),
+                    "the watch failed; trying again"
+                );
             }
             watcher::Error::WatchError(status) => {
-                tracing::info!(kind, error = status.message, "the watch ended; trying again");
+                tracing::info!(
+                    kind,
+                    namespace,
+                    error = status.message,
+                    "the watch ended; trying again"
+                );
             }
-            watcher::Error::NoResourceVersion => tracing::warn!(kind, "the API server can't watch this kind"),
+            watcher::Error::NoResourceVersion => {
+                tracing::warn!(kind, namespace, "the API server can't watch this kind");
+            }
         }
     }
 }

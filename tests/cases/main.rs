@@ -13,6 +13,7 @@ mod failover;
 mod gitops;
 mod harness;
 mod invalid;
+mod namespaces;
 mod operations;
 mod providers;
 mod rbac;
@@ -103,6 +104,10 @@ fn cases() -> Vec<Case> {
         case!(Together, admission::refuses_a_policy_of_two_megabytes),
         case!(Together, admission::accepts_every_example),
         case!(Together, admission::explains_every_field),
+        case!(
+            Enclosed,
+            namespaces::an_operator_without_rights_in_the_cluster_serves_its_namespaces
+        ),
         case!(Enclosed, rbac::the_operator_may_do_what_it_must_and_no_more),
         case!(
             Enclosed,

@@ -70,14 +70,18 @@ impl Index {
         match delta {
             Delta::Applied(observed) => self.put(observed),
             Delta::Deleted(object) => self.take_out::<S>(&object),
-            Delta::Reset(all) => self.reset(all),
+            Delta::Reset(all) => self.reset(None, all),
+            Delta::ResetIn(namespace, all) => self.reset(Some(&namespace), all),
         }
     }
 
-    /// What is not among `all` is gone: its deletion was missed.
-    fn reset<S: Kind>(&mut self, all: Vec<Observed<S>>) -> Effects {
+    /// What is not among `all`, of one namespace or of the cluster, is gone: its deletion was missed.
+    fn reset<S: Kind>(&mut self, namespace: Option<&str>, all: Vec<Observed<S>>) -> Effects {
         let listed: BTreeSet<&ObjectRef> = all.iter().map(|observed| &observed.object).collect();
-        let known = self.records.keys().filter(|object| object.kind == S::KIND);
+        let is_meant = |object: &&ObjectRef| {
+            object.kind == S::KIND && (namespace.is_none() || object.namespace.as_deref() == namespace)
+        };
+        let known = self.records.keys().filter(is_meant);
         let gone: Vec<_> = known.filter(|object| !listed.contains(object)).cloned().collect();
         let mut effects = Effects::new();
         for object in gone {

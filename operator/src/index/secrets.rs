@@ -25,16 +25,18 @@ impl Index {
         match delta {
             Delta::Applied(secret) => self.put_secret(secret),
             Delta::Deleted(id) => self.take_secret_out(&id),
-            Delta::Reset(all) => self.reset_secrets(all),
+            Delta::Reset(all) => self.reset_secrets(None, all),
+            Delta::ResetIn(namespace, all) => self.reset_secrets(Some(&namespace), all),
         }
     }
 
-    fn reset_secrets(&mut self, all: Vec<ObservedSecret>) -> Effects {
+    fn reset_secrets(&mut self, namespace: Option<&str>, all: Vec<ObservedSecret>) -> Effects {
         let listed: BTreeSet<&SecretId> = all.iter().map(|secret| &secret.id).collect();
         let gone: Vec<_> = self
             .secrets
             .0
             .keys()
+            .filter(|id| namespace.is_none_or(|namespace| id.namespace == namespace))
             .filter(|id| !listed.contains(id))
             .cloned()
             .collect();

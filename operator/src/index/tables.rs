@@ -82,7 +82,7 @@ impl Index {
         match delta {
             Delta::Applied(observed) => self.put_table(observed),
             Delta::Deleted(removed) => self.table_deleted(&removed),
-            Delta::Reset(all) => self.reset_tables(all),
+            Delta::Reset(all) | Delta::ResetIn(_, all) => self.reset_tables(all),
         }
     }
 

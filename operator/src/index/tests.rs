@@ -127,6 +127,16 @@ fn a_relist_takes_out_what_was_deleted_meanwhile() {
 }
 
 #[test]
+fn a_relist_of_one_namespace_leaves_the_others_alone() {
+    let mut index = Index::new("weir-system");
+    index.apply(applied(lbp("a", "x", 1, 1.0)));
+    index.apply(applied(lbp("b", "y", 2, 1.0)));
+    let effects = index.apply(Change::LoadBalancing(Delta::ResetIn("a".to_owned(), vec![])));
+    assert_eq!(effects, compile("a"));
+    assert!(index.is_vacant(&team("a")) && !index.is_vacant(&team("b")));
+}
+
+#[test]
 fn a_relist_of_one_kind_leaves_the_others_alone() {
     let mut index = Index::new("weir-system");
     index.apply(applied(lbp("a", "x", 1, 1.0)));

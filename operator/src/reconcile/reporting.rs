@@ -6,9 +6,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use tokio::task::JoinError;
 use tokio::time::Instant;
-use weir_policy::object::ObjectRef;
+use weir_policy::object::{ObjectKind, ObjectRef};
 use weir_policy::verdict::{PolicyOutcome, Rollout, Serving, Verdict};
 
+use crate::args::ClusterProviders;
 use crate::publish::Failure;
 use crate::reconcile::Reconciler;
 use crate::report::{Report, says_the_same, status, transitions};
@@ -57,6 +58,10 @@ impl Reconciler {
 
     /// The status to write, unless it stands there already or is not to be told yet.
     fn draft_report(&mut self, object: &ObjectRef, now: Instant) -> Option<Report> {
+        let mode = self.edges.territory.cluster_providers();
+        if object.kind == ObjectKind::ClusterProvider && mode != ClusterProviders::On {
+            return None;
+        }
         let Some(rollout) = self.rollout(object) else {
             self.on_the_way.remove(object);
             return None;

@@ -9,15 +9,20 @@ use tokio_util::sync::CancellationToken;
 use weir_policy::api::LoadBalancingPolicySpec;
 use weir_policy::object::{ObjectKind, ObjectRef};
 use weir_policy::snapshot::{NamespacedProviders, Object};
+use weir_table::codec::encode;
+use weir_table::{ProviderEntry, Scope, Table};
 
 use super::{Edges, Reconciler};
 use crate::api_mock::Mock;
+use crate::args::ClusterProviders;
+use crate::config_map::{Form, ObservedTable, Standing};
 use crate::index::{Change, Delta};
 use crate::lease::Gate;
 use crate::metrics::Metrics;
 use crate::observe::{Observed, Record};
 use crate::report::Reporter;
 use crate::rollout::Fleet;
+use crate::territory::Territory;
 
 /// A reconciler at work beside a mock of the API server.
 struct Bench {
@@ -32,6 +37,10 @@ struct Bench {
 }
 
 fn bench(gate: Gate) -> Bench {
+    bench_in(gate, Territory::new("weir-system", &[], ClusterProviders::On))
+}
+
+fn bench_in(gate: Gate, territory: Territory) -> Bench {
     let mock = Mock::default();
     let client = mock.client();
     let (synced, synced_rx) = watch::channel(false);
@@ -42,6 +51,7 @@ fn bench(gate: Gate) -> Bench {
         reporter: Reporter::new(client.clone(), recorder, gate.clone()),
         client,
         namespace: "weir-system".into(),
+        territory,
         namespaced_providers: NamespacedProviders::Enabled,
         router_admin_port: 9090,
         gate,
@@ -86,6 +96,18 @@ impl Bench {
     async fn list_all(&self) {
         self.list_most().await;
         self.tell(Change::Fallback(Delta::Reset(vec![]))).await;
+    }
+
+    /// Every first list of Weir's own namespace and of kinds that only it has, and those of `namespace`.
+    async fn list_in(&self, namespace: &str, policies: Vec<Observed<LoadBalancingPolicySpec>>) {
+        let place = || namespace.to_owned();
+        self.tell(Change::LoadBalancing(Delta::ResetIn(place(), policies)))
+            .await;
+        self.tell(Change::Fallback(Delta::ResetIn(place(), vec![]))).await;
+        self.tell(Change::Provider(Delta::ResetIn(place(), vec![]))).await;
+        self.tell(Change::AccessKey(Delta::ResetIn(place(), vec![])))
+            .await;
+        self.tell(Change::Secret(Delta::ResetIn(place(), vec![]))).await;
     }
 
     async fn written(&self, path: &str) {
@@ -177,4 +199,45 @@ async fn a_follower_writes_nothing() {
     bench.list_all().await;
     bench.quiet().await;
     assert!(bench.mock.paths().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_is_not_listed_yet_is_neither_emptied_nor_in_the_way() {
+    let (_tenure, gate) = Gate::open_for(Duration::from_mins(1));
+    let watched = ["a".to_owned(), "b".to_owned()];
+    let bench = bench_in(
+        gate,
+        Territory::new("weir-system", &watched, ClusterProviders::Off),
+    );
+    bench
+        .tell(Change::Table(Delta::Reset(vec![published("b"), published("c")])))
+        .await;
+    bench.tell(Change::Slice(Delta::Reset(vec![]))).await;
+    bench.list_in("weir-system", vec![]).await;
+    bench.list_in("a", vec![policy()]).await;
+    bench.written("configmaps/weir-ns-a").await;
+    bench.written("configmaps/weir-ns-c").await;
+    bench.quiet().await;
+    assert!(!bench.mock.paths().contains(&"configmaps/weir-ns-b".to_owned()));
+    bench.list_in("b", vec![]).await;
+    bench.written("configmaps/weir-ns-b").await;
+}
+
+/// A table that stands in the cluster and holds what no object stands behind.
+fn published(namespace: &str) -> ObservedTable {
+    let scope = Scope::Namespace(namespace.to_owned());
+    let mut table = Table::empty(scope.clone());
+    table.providers.insert("p".to_owned(), ProviderEntry::Gone);
+    let digest = encode(&table).digest;
+    let (uid, form) = ("u".to_owned(), Form::Intact(digest));
+    let standing = Standing {
+        uid,
+        version: 1,
+        form,
+    };
+    ObservedTable {
+        scope,
+        standing,
+        table: Some(table),
+    }
 }
