@@ -4,18 +4,18 @@
 
 mod access;
 mod lines;
+mod stamp;
 
 use std::io::IsTerminal as _;
 
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::Format;
 
-use access::{Either, Events};
+pub(crate) use access::{Line, access};
 use lines::Lines;
 
 /// The target of the access log.
-pub(crate) const ACCESS: &str = "weir::access";
+const ACCESS: &str = "weir::access";
 
 /// The shape of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -30,24 +30,20 @@ pub enum LogFormat {
 pub fn init(format: LogFormat) {
     let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::stderr().is_terminal();
-    let others = match format {
-        LogFormat::Json => Either::Json(
-            Format::default()
-                .json()
-                .flatten_event(true)
-                .with_current_span(false),
-        ),
-        LogFormat::Text => Either::Text(Format::default().with_ansi(colours)),
-    };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(colours)
         .with_writer(Lines::get());
     // Only fails where logging has been set up before, which is then what the process wants.
     drop(match format {
-        LogFormat::Json => builder.json().event_format(Events { format, others }).try_init(),
-        LogFormat::Text => builder.event_format(Events { format, others }).try_init(),
+        LogFormat::Json => builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .try_init(),
+        LogFormat::Text => builder.try_init(),
     });
+    access::begin(format);
 }
 
 /// Writes what is still gathered. To be called before the process ends.

@@ -5,7 +5,6 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use tracing::Metadata;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// How long a line may wait for others.
@@ -41,7 +40,8 @@ impl Lines {
         let _written = io::stderr().write_all(&lines);
     }
 
-    fn gather(&'static self, line: &[u8]) {
+    /// Takes a line that is written soon, together with others.
+    pub(super) fn gather(&'static self, line: &[u8]) {
         self.started.call_once(|| self.start());
         let mut gathered = self.gathered();
         let first = gathered.is_empty();
@@ -77,21 +77,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes one line.
+/// Takes one line, which is written at once, after what came before it.
 #[derive(Debug)]
-pub(super) enum Line {
-    /// To be gathered.
-    Gathered,
-    /// To be written at once, after what came before it.
-    AtOnce,
-}
+pub(super) struct AtOnce;
 
-impl Write for Line {
+impl Write for AtOnce {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         Lines::get().gather(line);
-        if matches!(self, Self::AtOnce) {
-            Lines::get().write_out();
-        }
+        Lines::get().write_out();
         Ok(line.len())
     }
 
@@ -100,18 +93,10 @@ impl Write for Line {
     }
 }
 
-impl<'a> MakeWriter<'a> for &'static Lines {
-    type Writer = Line;
+impl MakeWriter<'_> for &'static Lines {
+    type Writer = AtOnce;
 
-    fn make_writer(&'a self) -> Line {
-        Line::AtOnce
-    }
-
-    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Line {
-        if metadata.target() == super::ACCESS {
-            Line::Gathered
-        } else {
-            Line::AtOnce
-        }
+    fn make_writer(&self) -> AtOnce {
+        AtOnce
     }
 }

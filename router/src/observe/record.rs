@@ -15,7 +15,7 @@ use super::series::{Ended, Outcome, Series, word};
 use super::task::Task;
 use crate::access::Caller;
 use crate::error::Failure;
-use crate::log::ACCESS;
+use crate::log::{self, Line};
 use crate::operation::Operation;
 use crate::state::Leaf;
 
@@ -205,28 +205,33 @@ impl Record {
             .leaf
             .as_ref()
             .map_or(("", ""), |leaf| (&*leaf.path, &*leaf.label));
-        let usage = self.usage.as_ref();
-        tracing::info!(
-            target: ACCESS,
-            id = self.id(),
-            operation = self.operation.path(),
-            caller = self.caller.as_deref().unwrap_or_default(),
-            policy,
-            model = target,
-            key_source = &*self.key_source,
-            tags = Some(&*self.tags).filter(|tags| !tags.is_empty()),
-            attempts = u64::from(self.attempts),
-            outcome = word(outcome),
-            status = u64::from(self.status),
-            dropped_fields = Some(self.dropped).filter(|fields| *fields > 0),
-            input_tokens = usage.map(|usage| usage.input),
-            cache_read_tokens = usage.map(|usage| usage.cache_read).filter(|tokens| *tokens > 0),
-            cache_write_tokens = usage.map(|usage| usage.cache_write).filter(|tokens| *tokens > 0),
-            output_tokens = usage.map(|usage| usage.output),
-            reasoning_tokens = usage.map(|usage| usage.reasoning).filter(|tokens| *tokens > 0),
-            committed_micros = self.answered_after().map(micros),
-            total_micros = micros(lasted),
-        );
+        log::access(|line| {
+            line.text("id", self.id());
+            line.text("operation", self.operation.path());
+            line.text("caller", self.caller.as_deref().unwrap_or_default());
+            line.text("policy", policy);
+            line.text("model", target);
+            line.text("key_source", &self.key_source);
+            if !self.tags.is_empty() {
+                line.text("tags", &self.tags);
+            }
+            line.number("attempts", u64::from(self.attempts));
+            line.text("outcome", word(outcome));
+            line.number("status", u64::from(self.status));
+            line.number("dropped_fields", some(self.dropped));
+            self.log_usage(line);
+            line.number("committed_micros", self.answered_after().map(micros));
+            line.number("total_micros", micros(lasted));
+        });
+    }
+
+    fn log_usage(&self, line: &mut Line<'_>) {
+        let Some(usage) = &self.usage else { return };
+        line.number("input_tokens", usage.input);
+        line.number("cache_read_tokens", some(usage.cache_read));
+        line.number("cache_write_tokens", some(usage.cache_write));
+        line.number("output_tokens", usage.output);
+        line.number("reasoning_tokens", some(usage.reasoning));
     }
 }
 
@@ -236,6 +241,11 @@ impl Drop for Record {
             self.end(Some(FailureClass::Cancelled));
         }
     }
+}
+
+/// A count that is told only where there is something to tell.
+fn some(count: u64) -> Option<u64> {
+    (count > 0).then_some(count)
 }
 
 fn micros(time: Duration) -> u64 {
