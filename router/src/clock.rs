@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use http::HeaderMap;
+use http::header::HeaderName;
+
+const STAINLESS_TIMEOUT: HeaderName = HeaderName::from_static("x-stainless-timeout");
+const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout");
 
 /// The least that a caller's wait is taken for.
 const LEAST: Duration = Duration::from_millis(1);
@@ -10,14 +14,14 @@ const LEAST: Duration = Duration::from_millis(1);
 /// The shorter of `x-stainless-timeout`, which `OpenAI`'s SDKs send, and `x-request-timeout`, both in
 /// seconds. What is no positive number says nothing.
 pub(crate) fn patience(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = |name: &str| {
+    let seconds = |name: HeaderName| {
         let text = headers.get(name)?.to_str().ok()?;
         let seconds = text.trim().parse::<f64>().ok().filter(|seconds| *seconds > 0.0)?;
         Duration::try_from_secs_f64(seconds)
             .ok()
             .map(|wait| wait.max(LEAST))
     };
-    [seconds("x-stainless-timeout"), seconds("x-request-timeout")]
+    [seconds(STAINLESS_TIMEOUT), seconds(REQUEST_TIMEOUT)]
         .into_iter()
         .flatten()
         .min()

@@ -48,21 +48,34 @@ impl Metadata {
         }
         let wrong = || Failure::invalid(name, format!("`{name}` must be an object"));
         let members = members(raw).map_err(|_| wrong())?;
-        let id = |field: &str| {
-            let path = format!("{name}.{field}");
-            match only(raw, &members, field, &path)? {
-                Some(value) => key(&raw[value], &path).map(|text| text.map(Cow::into_owned)),
-                None => Ok(None),
-            }
+        let value = |field: &'static str| {
+            let path = Path { name, field };
+            only(raw, &members, field, path).map(|found| found.map(|at| (&raw[at], path)))
         };
-        let auto_cache = only(raw, &members, "auto_cache", &format!("{name}.auto_cache"))?;
-        let tags = only(raw, &members, "tags", &format!("{name}.tags"))?;
+        let id = |field| match value(field)? {
+            Some((raw, path)) => key(raw, path).map(|text| text.map(Cow::into_owned)),
+            None => Ok(None),
+        };
+        let (auto_cache, tags) = (value("auto_cache")?, value("tags")?);
         Ok(Self {
             trace_id: id("trace_id")?,
             user_id: id("user_id")?,
-            tags: tags.map(|value| tags_of(&raw[value])).unwrap_or_default(),
-            auto_cache: auto_cache.is_some_and(|value| &raw[value] == b"true"),
+            tags: tags.map(|(raw, _)| tags_of(raw)).unwrap_or_default(),
+            auto_cache: auto_cache.is_some_and(|(raw, _)| raw == b"true"),
         })
+    }
+}
+
+/// Where a field stands; written only where something is wrong with it.
+#[derive(Debug, Clone, Copy)]
+struct Path<'a> {
+    name: &'a str,
+    field: &'static str,
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.name, self.field)
     }
 }
 
@@ -115,24 +128,21 @@ pub(crate) fn only(
     bytes: &[u8],
     members: &[Member],
     field: &str,
-    path: &str,
+    path: impl fmt::Display + Copy,
 ) -> Result<Option<Range<usize>>, Failure> {
     let mut found = members
         .iter()
         .filter(|member| means(&bytes[member.name.clone()], field));
     let first = found.next();
     if found.next().is_some() {
-        return Err(Failure::invalid(
-            path,
-            format!("`{path}` must not be given twice"),
-        ));
+        return Err(wrong(path, "must not be given twice"));
     }
     Ok(first.map(|member| member.value.clone()))
 }
 
 /// The key that a raw value gives: a string's text or a number as it is written; `None` for null and the
 /// empty string, whose place the next source takes.
-pub(crate) fn key<'a>(raw: &'a [u8], path: &str) -> Result<Option<Cow<'a, str>>, Failure> {
+pub(crate) fn key(raw: &[u8], path: impl fmt::Display + Copy) -> Result<Option<Cow<'_, str>>, Failure> {
     if raw == b"null" {
         return Ok(None);
     }
@@ -140,21 +150,23 @@ pub(crate) fn key<'a>(raw: &'a [u8], path: &str) -> Result<Option<Cow<'a, str>>,
 }
 
 /// The key that a text is; `None` for the empty one.
-pub(crate) fn key_of<'a>(
-    text: Result<Cow<'a, str>, NoText>,
-    path: &str,
-) -> Result<Option<Cow<'a, str>>, Failure> {
+pub(crate) fn key_of(
+    text: Result<Cow<'_, str>, NoText>,
+    path: impl fmt::Display + Copy,
+) -> Result<Option<Cow<'_, str>>, Failure> {
     let text = text.map_err(|why| match why {
-        NoText::OtherType => Failure::invalid(path, format!("`{path}` must be a string or a number")),
-        NoText::Undecodable => Failure::invalid(path, format!("`{path}` must be valid Unicode text")),
+        NoText::OtherType => wrong(path, "must be a string or a number"),
+        NoText::Undecodable => wrong(path, "must be valid Unicode text"),
     })?;
     if text.len() > MAX_KEY_BYTES {
-        return Err(Failure::invalid(
-            path,
-            format!("`{path}` must not be longer than {MAX_KEY_BYTES} bytes"),
-        ));
+        let what = format_args!("must not be longer than {MAX_KEY_BYTES} bytes");
+        return Err(wrong(path, what));
     }
     Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
+fn wrong(path: impl fmt::Display, what: impl fmt::Display) -> Failure {
+    Failure::invalid(&path.to_string(), format!("`{path}` {what}"))
 }
 
 #[cfg(test)]

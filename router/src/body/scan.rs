@@ -160,19 +160,19 @@ impl Cursor<'_> {
         Ok(found == b',')
     }
 
-    /// Passes the rest of a string, whose opening quote is behind.
+    /// Passes the rest of a string, whose opening quote is behind. Only quotes are looked for: of line ends and
+    /// other escapes a prompt has many more, and what stands before a quote says whether it is one of them.
     fn string_rest(&mut self) -> Result<(), ScanError> {
-        loop {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
-            match memchr::memchr2(b'"', b'\\', rest) {
-                None => return Err(ScanError::CutShort(self.bytes.len())),
-                Some(found) if rest[found] == b'"' => {
-                    self.at += found + 1;
-                    return Ok(());
-                }
-                Some(backslash) => self.at += backslash + 2,
+        let start = self.at;
+        for found in memchr::memchr_iter(b'"', &self.bytes[start..]) {
+            let text = &self.bytes[start..start + found];
+            let backslashes = text.iter().rev().take_while(|byte| **byte == b'\\').count();
+            if backslashes % 2 == 0 {
+                self.at = start + found + 1;
+                return Ok(());
             }
         }
+        Err(ScanError::CutShort(self.bytes.len()))
     }
 
     fn literal(&mut self, word: &'static [u8]) -> Result<(), ScanError> {

@@ -33,6 +33,12 @@ pub(crate) struct Spliced {
 impl Spliced {
     /// `bytes` with `edits` made, which are in order and do not overlap.
     pub(crate) fn new(bytes: &Bytes, edits: &[Edit]) -> Self {
+        let length = edits.iter().fold(bytes.len(), |length, edit| {
+            length - edit.range.len() + edit.with.len()
+        });
+        if length <= COPIED {
+            return Self::whole(copied(bytes, edits, length));
+        }
         let mut pieces = VecDeque::with_capacity(edits.len() * 2 + 1);
         let mut from = 0;
         for edit in edits {
@@ -42,11 +48,7 @@ impl Spliced {
         }
         pieces.push_back(bytes.slice(from..));
         pieces.retain(|piece| !piece.is_empty());
-        Self {
-            left: pieces.iter().map(Bytes::len).sum(),
-            pieces,
-        }
-        .joined_if_small()
+        Self { left: length, pieces }
     }
 
     /// A body that is there already.
@@ -72,20 +74,19 @@ impl Spliced {
     pub(crate) fn len(&self) -> usize {
         self.left
     }
+}
 
-    fn joined_if_small(self) -> Self {
-        if self.left > COPIED || self.pieces.len() < 2 {
-            return self;
-        }
-        let mut joined = BytesMut::with_capacity(self.left);
-        self.pieces
-            .iter()
-            .for_each(|piece| joined.extend_from_slice(piece));
-        Self {
-            left: self.left,
-            pieces: VecDeque::from([joined.freeze()]),
-        }
+/// `bytes` with `edits` made, in one piece of `length` bytes.
+fn copied(bytes: &[u8], edits: &[Edit], length: usize) -> Bytes {
+    let mut whole = BytesMut::with_capacity(length);
+    let mut from = 0;
+    for edit in edits {
+        whole.extend_from_slice(&bytes[from..edit.range.start]);
+        whole.extend_from_slice(&edit.with);
+        from = edit.range.end;
     }
+    whole.extend_from_slice(&bytes[from..]);
+    whole.freeze()
 }
 
 impl fmt::Debug for Spliced {

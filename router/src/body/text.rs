@@ -1,6 +1,7 @@
 //! The text of a JSON string or number that was found by the scanner. Decodes; decides nothing.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 /// Why a raw value is no text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,13 +52,21 @@ pub(crate) fn utf8(raw: &[u8]) -> Result<Cow<'_, str>, NoText> {
 pub(crate) fn differs_in_case(raw: &[u8], name: &str) -> bool {
     let plain = raw.get(1..raw.len() - 1).unwrap_or_default();
     let alike = |text: &[u8]| text != name.as_bytes() && text.eq_ignore_ascii_case(name.as_bytes());
-    alike(plain) || (plain.contains(&b'\\') && string(raw).is_ok_and(|text| alike(text.as_bytes())))
+    alike(plain)
+        || (plain.len() > name.len()
+            && plain.contains(&b'\\')
+            && string(raw).is_ok_and(|text| alike(text.as_bytes())))
 }
 
 /// Whether a member's name, with its quotes, means `name`; escapes are resolved before they are compared.
 pub(crate) fn means(raw: &[u8], name: &str) -> bool {
     let plain = raw.get(1..raw.len() - 1).unwrap_or_default();
-    plain == name.as_bytes() || (plain.contains(&b'\\') && string(raw).is_ok_and(|text| text == name))
+    // What is written with an escape is longer than what it means.
+    match plain.len().cmp(&name.len()) {
+        Ordering::Less => false,
+        Ordering::Equal => plain == name.as_bytes(),
+        Ordering::Greater => plain.contains(&b'\\') && string(raw).is_ok_and(|text| text == name),
+    }
 }
 
 /// `text` as a JSON string, with its quotes.

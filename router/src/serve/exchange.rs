@@ -1,10 +1,9 @@
 //! One request from its head to its answer. The order of the steps is here and nowhere else.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
@@ -260,8 +259,22 @@ fn trail<'a>(route: &'a Route, last: Option<&'a Arc<Leaf>>, record: &Record) -> 
 
 /// An id of this router's own making; a caller's is never taken over.
 fn request_id(number: u128) -> HeaderValue {
-    let mut id = String::with_capacity(36);
-    // Writing to a string does not fail.
-    let _ok = write!(id, "req_{number:032x}");
-    HeaderValue::from_maybe_shared(Bytes::from(id)).unwrap_or_else(|_| HeaderValue::from_static(""))
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut id = BytesMut::with_capacity(36);
+    id.extend_from_slice(b"req_");
+    for byte in number.to_be_bytes() {
+        id.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]]);
+    }
+    HeaderValue::from_maybe_shared(id.freeze()).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::request_id;
+
+    #[test]
+    fn an_id_is_its_number_in_hexadecimal() {
+        let id = request_id(0x0123_4567_89ab_cdef_0000_0000_0000_00ff);
+        assert_eq!(id, "req_0123456789abcdef00000000000000ff");
+    }
 }
