@@ -96,7 +96,7 @@ impl<'a> Fields<'a> {
     /// Reads an event.
     pub(super) fn of(event: &'a [u8]) -> Self {
         let (mut name, mut data) = (&b""[..], Cow::Borrowed(&b""[..]));
-        for line in event.split(|byte| *byte == b'\n') {
+        for line in lines(event) {
             if let Some(more) = line.strip_prefix(b"data:") {
                 join(&mut data, more.trim_ascii());
             } else if let Some(given) = line.strip_prefix(b"event:") {
@@ -110,10 +110,20 @@ impl<'a> Fields<'a> {
 /// Whether `read` holds nothing but what keeps a connection alive: comments, and the pings of Anthropic's
 /// streams. It says nothing of whether the model is still at work.
 pub(crate) fn only_keeps_alive(read: &[u8]) -> bool {
-    let mut lines = read.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    lines.all(|line| match line {
+    lines(read).map(<[u8]>::trim_ascii).all(|line| match line {
         [] | [b':', ..] | b"event: ping" | b"event:ping" => true,
         _ => line.strip_prefix(b"data:").is_some_and(is_ping),
+    })
+}
+
+/// The lines of `bytes`, without what ends them.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(bytes);
+    std::iter::from_fn(move || {
+        let from = rest?;
+        let end = memchr::memchr(b'\n', from);
+        rest = end.map(|end| &from[end + 1..]);
+        Some(&from[..end.unwrap_or(from.len())])
     })
 }
 

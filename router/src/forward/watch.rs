@@ -2,6 +2,7 @@
 //! it is whole, what it took. One module per wire; nothing is changed here, and nothing of it kept.
 
 pub(super) mod chat;
+mod like;
 pub(super) mod messages;
 pub(super) mod reply;
 pub(super) mod responses;

@@ -9,6 +9,7 @@ use serde::de::IgnoredAny;
 use weir_dialect::form::Usage;
 use weir_table::Dialect;
 
+use super::like::Like;
 use super::reply::{Finish, Mentions, Reply};
 use super::{Meaning, UsageEvent, failed, usage};
 use crate::forward::sse::{Payload, payload};
@@ -30,6 +31,7 @@ pub(crate) struct Progress {
     usage: Option<Usage>,
     seen: BTreeSet<u64>,
     finished: BTreeSet<u64>,
+    like: Box<Like>,
 }
 
 impl Progress {
@@ -42,6 +44,7 @@ impl Progress {
             usage: None,
             seen: BTreeSet::new(),
             finished: BTreeSet::new(),
+            like: Box::default(),
         }
     }
 
@@ -87,6 +90,9 @@ impl Progress {
 
     /// Looks at an event after commitment: only as far as is needed to know whether the stream is whole.
     pub(crate) fn pass(&mut self, event: &[u8]) -> Meaning {
+        if self.like.is(event) {
+            return Meaning::Passes;
+        }
         let data = match payload(event) {
             Payload::Nothing => return Meaning::Passes,
             Payload::Done => return Meaning::Done,
@@ -99,13 +105,14 @@ impl Progress {
                 meaning => meaning,
             };
         }
-        self.glance(&data)
+        self.glance(event, &data)
     }
 
-    /// Looks at data that neither ends a choice nor is an error.
-    fn glance(&mut self, data: &[u8]) -> Meaning {
+    /// Looks at the data of an event that neither ends a choice nor is an error.
+    fn glance(&mut self, event: &[u8], data: &[u8]) -> Meaning {
         if let Some(mentions) = Mentions::read(data) {
             self.seen.extend(mentions.indices());
+            self.like.remember(event);
             return Meaning::Passes;
         }
         match serde_json::from_slice::<IgnoredAny>(data) {
