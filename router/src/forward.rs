@@ -3,6 +3,7 @@
 
 mod answer;
 mod attempt;
+mod bell;
 mod bounds;
 mod connect;
 mod embed;
@@ -24,7 +25,8 @@ mod watch;
 mod whole;
 mod wire;
 
-pub(crate) use answer::Outgoing;
+pub(crate) use answer::{BrokenOff, Outgoing};
 pub(crate) use attempt::{Accepted, Order, Patience, attempt};
+pub(crate) use bell::Bell;
 pub(crate) use pool::Pool;
 pub(crate) use pools::Pools;

@@ -8,6 +8,7 @@ mod exchange;
 mod http2;
 mod listener;
 mod models;
+mod pace;
 mod patience;
 mod request;
 mod respond;

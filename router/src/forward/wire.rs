@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::rt::{Read, Write};
 
+use super::bell::Bell;
 use crate::body::Spliced;
 
 /// An open connection. Dropping it closes it.
@@ -21,6 +22,8 @@ pub(super) struct Wire {
     sender: SendRequest<Spliced>,
     /// `None` once it has ended.
     io: Option<Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>>,
+    /// Of the task that drives it.
+    bell: Option<Bell>,
 }
 
 /// Why a request got no answer.
@@ -53,6 +56,7 @@ impl Wire {
         Ok(Self {
             sender,
             io: Some(Box::pin(connection)),
+            bell: None,
         })
     }
 
@@ -64,8 +68,10 @@ impl Wire {
     ) -> Result<Response<Incoming>, NotAnswered> {
         let mut answered = pin!(self.sender.try_send_request(request));
         let sent = poll_fn(|cx| {
-            drive(&mut self.io, cx);
-            answered.as_mut().poll(cx)
+            Bell::for_task(&mut self.bell, cx).listen(|cx| {
+                drive(&mut self.io, cx);
+                answered.as_mut().poll(cx)
+            })
         })
         .await;
         sent.map_err(|mut error| NotAnswered {
@@ -80,11 +86,13 @@ impl Wire {
         body: &mut Incoming,
         cx: &mut Context<'_>,
     ) -> Poll<Option<hyper::Result<Bytes>>> {
-        if let Poll::Ready(piece) = poll_piece(body, cx) {
-            return Poll::Ready(piece);
-        }
-        drive(&mut self.io, cx);
-        poll_piece(body, cx)
+        Bell::for_task(&mut self.bell, cx).listen(|cx| {
+            if let Poll::Ready(piece) = poll_piece(body, cx) {
+                return Poll::Ready(piece);
+            }
+            drive(&mut self.io, cx);
+            poll_piece(body, cx)
+        })
     }
 
     /// Whether it can be used again. Also sees whether the provider has closed it meanwhile.

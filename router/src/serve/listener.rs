@@ -1,25 +1,26 @@
 //! Accepts connections and runs HTTP on them. Bounds what a connection can take before it has said
 //! anything: the size of its head and the time for it.
 
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::server::conn::http1::{self, Connection};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
+use super::pace::{Pace, Rest};
 use super::patience::Patient;
 use super::{Drain, Hub, cors, http2};
+use crate::forward::Bell;
 use crate::surroundings::Carrier;
-
-/// The most headers of a request.
-const MAX_HEADERS: usize = 128;
 
 /// The largest head of a request, in bytes.
 pub(super) const MAX_HEAD: u32 = 64 * 1024;
@@ -94,17 +95,30 @@ async fn spoken(stream: &TcpStream) -> io::Result<Version> {
 
 /// Answers the requests that come on `io` in HTTP/1.1, until it ends.
 pub(crate) async fn serve_connection(io: impl Carrier, hub: Arc<Hub>) {
+    let pace = Pace::default();
+    let mut rest = Rest::new(pace.clone(), HEAD_TIMEOUT);
     let service = service_fn(|request| {
-        let hub = hub.clone();
-        async move { Ok::<_, std::convert::Infallible>(cors::answer(&hub, request).await) }
+        let (hub, busy) = (hub.clone(), pace.begin());
+        async move {
+            let answer = cors::answer(&hub, request).await;
+            Ok::<_, Infallible>(answer.map(|body| busy.with(body)))
+        }
     });
     let http = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_headers(MAX_HEADERS)
         .max_header_size(MAX_HEAD as usize)
         .serve_connection(TokioIo::new(Patient::new(io)), service);
-    until_ended(http, &hub.drain, Connection::graceful_shutdown).await;
+    let mut served = pin!(until_ended(http, &hub.drain, Connection::graceful_shutdown));
+    let mut bell = None;
+    poll_fn(|cx| {
+        if Bell::for_task(&mut bell, cx)
+            .listen(|cx| served.as_mut().poll(cx))
+            .is_ready()
+        {
+            return Poll::Ready(());
+        }
+        rest.poll_over(cx)
+    })
+    .await;
 }
 
 /// Drives the connection `http` to its end, and tells it once when the router's end comes.

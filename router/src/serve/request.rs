@@ -1,5 +1,8 @@
 //! Reads a request's body, no more of it than is allowed and no more slowly.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -58,7 +61,12 @@ pub(super) async fn read(
 }
 
 async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Failure> {
-    match timeout(SILENCE, body.frame()).await {
+    let mut frame = body.frame();
+    let read = match soon(&mut frame).await {
+        Some(read) => Ok(read),
+        None => timeout(SILENCE, frame).await,
+    };
+    match read {
         Ok(None) => Ok(None),
         Ok(Some(Ok(frame))) => Ok(Some(frame.into_data().unwrap_or_default())),
         Ok(Some(Err(_))) => Err(Failure::invalid_body("the body ended before it was whole")),
@@ -66,6 +74,22 @@ async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Failure> {
             "the body stopped arriving before it was whole",
         )),
     }
+}
+
+/// What `work` gives, if it is there already: small bodies are, and need no timer. hyper hands a piece over only
+/// once it was asked for, and so has to be asked twice.
+async fn soon<T>(work: &mut (impl Future<Output = T> + Unpin)) -> Option<T> {
+    let mut asked = false;
+    poll_fn(|cx| match Pin::new(&mut *work).poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if asked => Poll::Ready(None),
+        Poll::Pending => {
+            asked = true;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await
 }
 
 fn fits(body: Bytes, limit: usize) -> Result<Bytes, Failure> {
