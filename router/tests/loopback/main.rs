@@ -14,6 +14,7 @@ mod metrics;
 mod operations;
 mod pass_through;
 mod rig;
+mod sockets;
 mod streams;
 mod tables;
 mod tls;
