@@ -1,5 +1,6 @@
 //! The times that bind one attempt, and what it means when one of them comes.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -57,8 +58,12 @@ impl Until {
         if other.at < self.at { other } else { self }
     }
 
-    /// What `work` gives, unless the time comes first.
-    pub(super) async fn bound<T>(self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    /// What `work` gives, unless the time comes first. It is pinned already, because it is large: it would be
+    /// copied each time that it is handed on.
+    pub(super) async fn bound<T>(
+        self,
+        work: Pin<&mut impl Future<Output = Result<T, Failure>>>,
+    ) -> Result<T, Failure> {
         match timeout_at(self.at, work).await {
             Ok(done) => done,
             Err(_elapsed) => Err(self.passed()),

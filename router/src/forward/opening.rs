@@ -1,6 +1,8 @@
 //! A stream up to its first content: until then everything is held back, so that another target can still
 //! be asked and nobody has seen anything.
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use http::Request;
 use tokio::time::Instant;
@@ -34,7 +36,9 @@ pub(super) async fn streamed(
         bounds.limits.first_content,
         FailureClass::FirstTokenTimeout,
     );
-    let response = first.bound(head(endpoint, request, &bounds, wanted)).await?;
+    let response = first
+        .bound(pin!(head(endpoint, request, &bounds, wanted)))
+        .await?;
     let (head, body) = response.into_parts();
     let mut opening = Opening {
         source: Source { body, flow },
@@ -62,7 +66,7 @@ impl Opening {
     async fn commit(&mut self, bounds: &Bounds, first: Until) -> Result<(), Failure> {
         loop {
             let silence = bounds.until(Instant::now(), bounds.limits.silence, FailureClass::StreamStalled);
-            let read = first.earlier(silence).bound(self.read()).await?;
+            let read = first.earlier(silence).bound(pin!(self.read())).await?;
             let shown = self.source.flow.open(&read, &mut self.held)?;
             if shown == Shown::Content || self.held.bytes > HELD {
                 return Ok(());

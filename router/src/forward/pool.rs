@@ -148,7 +148,7 @@ impl Pool {
         mut request: Request<Spliced>,
         connect_limit: Duration,
     ) -> Result<Response<Inflow>, SendError> {
-        while let Some(way) = poll_fn(|cx| Poll::Ready(self.take(cx))).await {
+        while let Some(way) = self.take() {
             request = match self.send_on(way, request).await {
                 Ok(response) => return Ok(response),
                 Err(NotAnswered {
@@ -216,32 +216,27 @@ impl Pool {
     }
 
     /// A connection that is there already.
-    fn take(&self, cx: &mut Context<'_>) -> Option<Way> {
+    fn take(&self) -> Option<Way> {
         if self.address.tls.is_some()
             && let Some(lane) = self.shared.load().iter().find_map(Shared::lane)
         {
             return Some(Way::Lane(lane));
         }
-        self.take_idle(cx).map(Way::Own)
+        self.take_idle().map(Way::Own)
     }
 
-    /// A kept connection that is open and ready. One that is still busy goes back to the queue.
-    fn take_idle(&self, cx: &mut Context<'_>) -> Option<Wire> {
+    /// A kept connection. One that the provider has closed meanwhile says so when it is sent on, before anything
+    /// of the request has left.
+    fn take_idle(&self) -> Option<Wire> {
         if self.is_distrusted() {
             return None;
         }
-        for _ in 0..self.idle.len() {
-            let mut idle = self.idle.pop()?;
-            if idle.since.elapsed() > self.idle_limit {
-                continue;
-            }
-            match idle.wire.poll_condition(cx) {
-                Condition::Ready => return Some(idle.wire),
-                Condition::Busy => drop(self.idle.push(idle)),
-                Condition::Ended => {}
+        loop {
+            let idle = self.idle.pop()?;
+            if idle.since.elapsed() <= self.idle_limit {
+                return Some(idle.wire);
             }
         }
-        None
     }
 
     /// Closes kept connections that were kept for long enough, and those that the provider has closed:

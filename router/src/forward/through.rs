@@ -1,6 +1,8 @@
 //! An answer that nothing is known of: audio, images, text, a stream of its own kind. Its status and headers
 //! decide whether it is one; its bytes go to the caller as they come.
 
+use std::pin::pin;
+
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Request};
 use weir_table::FailureClass;
@@ -25,7 +27,7 @@ pub(super) async fn through(
     bounds: Bounds,
 ) -> Result<Accepted, Failure> {
     let until = bounds.until(bounds.begun, bounds.limits.attempt, FailureClass::Timeout);
-    let work = async {
+    let work = pin!(async {
         let response = any_head(endpoint, request, &bounds).await?;
         let (head, mut body) = response.into_parts();
         let small = length(&head.headers).is_some_and(|length| length <= SMALL);
@@ -49,7 +51,7 @@ pub(super) async fn through(
             body,
             usage: None,
         })
-    };
+    });
     until.bound(work).await
 }
 

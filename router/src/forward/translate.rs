@@ -3,6 +3,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use std::pin::pin;
+
 use bytes::{Bytes, BytesMut};
 use http::{Request, Uri};
 use weir_dialect::form::{Answer, Part, Usage};
@@ -141,7 +143,7 @@ pub(super) async fn collected(
     bounds: Bounds,
 ) -> Result<Bytes, Failure> {
     let until = bounds.until(bounds.begun, bounds.limits.attempt, FailureClass::Timeout);
-    let work = async {
+    let work = pin!(async {
         let mut body = head(endpoint, request, &bounds, Wanted::Json).await?.into_body();
         let mut read = BytesMut::new();
         match collect(&mut body, &mut read, LARGEST).await {
@@ -157,7 +159,7 @@ pub(super) async fn collected(
                 "the provider's answer ended before it was whole",
             )),
         }
-    };
+    });
     until.bound(work).await
 }
 

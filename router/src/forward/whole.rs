@@ -1,6 +1,8 @@
 //! An answer that is not streamed: it is collected and proved to be one before the caller sees any of it,
 //! unless it is too large, when its beginning must do.
 
+use std::pin::pin;
+
 use bytes::{Bytes, BytesMut};
 use http::Request;
 use weir_table::FailureClass;
@@ -57,7 +59,7 @@ pub(super) async fn whole(
     operation: Operation,
 ) -> Result<Accepted, Failure> {
     let until = bounds.until(bounds.begun, bounds.limits.attempt, FailureClass::Timeout);
-    let work = async {
+    let work = pin!(async {
         let response = head(endpoint, request, &bounds, Wanted::Json).await?;
         let (head, mut body) = response.into_parts();
         let (read, collected) = beginning(&mut body).await?;
@@ -78,7 +80,7 @@ pub(super) async fn whole(
             body,
             usage,
         })
-    };
+    });
     until.bound(work).await
 }
 

@@ -1,11 +1,14 @@
 //! What the router reads of an answer, streamed or whole: whether there is content in it, how its choices
 //! ended, and whether it is an error after all. Texts are found, not decoded and not kept.
 
-use serde::Deserialize;
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::value::RawValue;
 
 /// A chunk of a stream, or a whole answer.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, serde::Deserialize)]
 pub(crate) struct Reply<'a> {
     #[serde(borrow, default)]
     choices: Option<Vec<Choice<'a>>>,
@@ -17,13 +20,13 @@ pub(crate) struct Reply<'a> {
     usage: Option<&'a RawValue>,
     #[serde(borrow, default)]
     input_tokens: Option<&'a RawValue>,
-    #[serde(default)]
-    object: Option<String>,
+    #[serde(borrow, default)]
+    object: Option<Word<'a>>,
     #[serde(skip)]
     whole: &'a [u8],
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, serde::Deserialize)]
 struct Choice<'a> {
     #[serde(default)]
     index: Option<u64>,
@@ -35,12 +38,12 @@ struct Choice<'a> {
     /// Where completions are not of a chat.
     #[serde(borrow, default)]
     text: Option<&'a RawValue>,
-    #[serde(default)]
-    finish_reason: Option<String>,
+    #[serde(borrow, default)]
+    finish_reason: Option<Word<'a>>,
 }
 
 /// The fields in which models answer; role and the like are none.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, serde::Deserialize)]
 struct Delta<'a> {
     #[serde(borrow, default)]
     content: Option<&'a RawValue>,
@@ -58,14 +61,42 @@ struct Delta<'a> {
     function_call: Option<&'a RawValue>,
 }
 
+/// A text that is only copied where it holds escapes.
+#[derive(Debug)]
+struct Word<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Word<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(WordVisitor)
+    }
+}
+
+struct WordVisitor;
+
+impl<'de> Visitor<'de> for WordVisitor {
+    type Value = Word<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Word<'de>, E> {
+        Ok(Word(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Word<'de>, E> {
+        Ok(Word(Cow::Owned(text.to_owned())))
+    }
+}
+
 /// The choices that a chunk speaks of, for where nothing else of it matters.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, serde::Deserialize)]
 pub(crate) struct Mentions {
     #[serde(default)]
     choices: Option<Vec<Mention>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, serde::Deserialize)]
 struct Mention {
     #[serde(default)]
     index: Option<u64>,
@@ -98,7 +129,8 @@ pub(crate) enum Finish {
 impl<'a> Reply<'a> {
     /// Reads `data`; `None` if it is not an object of this shape.
     pub(crate) fn read(data: &'a [u8]) -> Option<Self> {
-        let reply: Self = serde_json::from_slice(data).ok()?;
+        // Of a text it is known that all of its parts are.
+        let reply: Self = serde_json::from_str(std::str::from_utf8(data).ok()?).ok()?;
         Some(Self { whole: data, ..reply })
     }
 
@@ -106,7 +138,7 @@ impl<'a> Reply<'a> {
     pub(crate) fn error(&self) -> Option<&'a [u8]> {
         match self.error {
             Some(error) if error.get() != "null" => Some(error.get().as_bytes()),
-            _ if self.object.as_deref() == Some("error") => Some(self.whole),
+            _ if self.object.as_ref().is_some_and(|Word(object)| object == "error") => Some(self.whole),
             _ => None,
         }
     }
@@ -141,9 +173,9 @@ impl<'a> Reply<'a> {
         let finished = |choice: &Choice<'_>| {
             choice
                 .finish_reason
-                .as_deref()
-                .filter(|reason| !reason.is_empty())
-                .map(|reason| (choice.index(), finish(reason)))
+                .as_ref()
+                .filter(|Word(reason)| !reason.is_empty())
+                .map(|Word(reason)| (choice.index(), finish(reason)))
         };
         self.choices().iter().filter_map(finished)
     }
