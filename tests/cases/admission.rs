@@ -97,16 +97,8 @@ pub(crate) async fn accepts_every_example(context: &Context) -> Result<()> {
             }
         }
     }
-    for overlay in ["production", "staging"] {
-        let path = examples.join("kustomize/overlays").join(overlay);
-        let path = path.to_string_lossy();
-        let built = cluster.kubectl.run(&["kustomize", &path]).await?.success()?;
-        let here = built.replace(
-            &format!("namespace: {overlay}"),
-            &format!("namespace: {namespace}"),
-        );
-        let apply = ["apply", "--dry-run=server", "-f", "-"];
-        cluster.kubectl.run_with_input(&apply, &here).await?.success()?;
+    for (overlay, prefix) in [("production", ""), ("staging", "next-")] {
+        overlaid(&cluster, &namespace, overlay, prefix).await?;
     }
     for name in [
         "reasoning-experiment",
@@ -118,6 +110,24 @@ pub(crate) async fn accepts_every_example(context: &Context) -> Result<()> {
         let line = format!("loadbalancingpolicy.weir.dev/{name} created");
         ensure!(accepted.contains(&line), "no example {name}: {accepted}");
     }
+    Ok(())
+}
+
+/// The server takes what Kustomize builds, and references have followed the names.
+async fn overlaid(cluster: &Cluster, namespace: &str, overlay: &str, prefix: &str) -> Result<()> {
+    let path = repository().join("examples/kustomize/overlays").join(overlay);
+    let path = path.to_string_lossy();
+    let built = cluster.kubectl.run(&["kustomize", &path]).await?.success()?;
+    for chain in ["production-fallback", "experimental-fallback"] {
+        for field in ["name", "policy"] {
+            let line = format!("{field}: {prefix}{chain}\n");
+            ensure!(built.contains(&line), "no {line} in {built}");
+        }
+    }
+    let theirs = format!("namespace: {overlay}");
+    let here = built.replace(&theirs, &format!("namespace: {namespace}"));
+    let apply = ["apply", "--dry-run=server", "-f", "-"];
+    cluster.kubectl.run_with_input(&apply, &here).await?.success()?;
     Ok(())
 }
 

@@ -82,7 +82,7 @@ struct Outcome {
 pub async fn apply(tools: &Tools, cluster: &Cluster, engine: Engine, objects: &[Value]) -> Result<()> {
     let arguments = ["apply".as_ref(), Path::new(engine.name())];
     let kubeconfig = Some(cluster.kubectl.kubeconfig());
-    ask::<Vec<Outcome>>(tools, kubeconfig, arguments, &objects)
+    ask::<Vec<Outcome>>(tools, kubeconfig, arguments, Some(&objects))
         .await
         .map(drop)
 }
@@ -96,7 +96,7 @@ pub async fn drift(
 ) -> Result<Vec<String>> {
     let arguments = ["drift".as_ref(), Path::new(engine.name())];
     let kubeconfig = Some(cluster.kubectl.kubeconfig());
-    let outcomes: Vec<Outcome> = ask(tools, kubeconfig, arguments, &objects).await?;
+    let outcomes: Vec<Outcome> = ask(tools, kubeconfig, arguments, Some(&objects)).await?;
     ensure!(outcomes.len() == objects.len(), "not every object was compared");
     let differ = outcomes.into_iter().filter(|outcome| !outcome.result.is_empty());
     Ok(differ
@@ -106,19 +106,24 @@ pub async fn drift(
 
 /// What the engines make of objects, in the same order; `scripts` is shaped as Argo CD's `resource_customizations`.
 pub async fn judge(tools: &Tools, scripts: &Path, objects: &[Observed]) -> Result<Vec<Judgement>> {
-    ask(tools, None, ["judge".as_ref(), scripts], &objects).await
+    ask(tools, None, ["judge".as_ref(), scripts], Some(&objects)).await
 }
 
 /// Runs every `health_test.yaml` of a folder shaped as Argo CD's `resource_customizations`.
 pub async fn health_tests(tools: &Tools, scripts: &Path) -> Result<Vec<HealthRun>> {
-    ask(tools, None, ["health".as_ref(), scripts], &[(); 0]).await
+    ask(tools, None, ["health".as_ref(), scripts], None::<&()>).await
+}
+
+/// Reads a file of Flux's `HelmRelease`s by Flux's own types, which know every field or refuse; gives their names.
+pub async fn releases(tools: &Tools, file: &Path) -> Result<Vec<String>> {
+    ask(tools, None, ["releases".as_ref(), file], None::<&()>).await
 }
 
 async fn ask<T: DeserializeOwned>(
     tools: &Tools,
     kubeconfig: Option<&Path>,
     arguments: [&Path; 2],
-    input: &impl Serialize,
+    input: Option<&impl Serialize>,
 ) -> Result<T> {
     let mut command = Command::new(tools.referee()?);
     command.args(arguments).kill_on_drop(true);
@@ -130,7 +135,7 @@ async fn ask<T: DeserializeOwned>(
         command.env("KUBECONFIG", path);
     }
     let mut child = command.spawn().context("starting the referee")?;
-    if let Some(mut stdin) = child.stdin.take() {
+    if let Some((mut stdin, input)) = child.stdin.take().zip(input) {
         stdin.write_all(&serde_json::to_vec(input)?).await?;
     }
     let output = child.wait_with_output().await?;

@@ -168,6 +168,9 @@ pub(crate) async fn the_examples_fit_argo_cds_and_fluxs_definitions(context: &Co
         let output = kubectl.run_with_input(&apply, &here).await?;
         output.success().with_context(|| file.to_owned())?;
     }
+    let releases = examples.join("flux/weir/releases.yaml");
+    let names = referee::releases(&context.tools, &releases).await?;
+    ensure!(names == ["weir-crds", "weir"], "{names:?}");
     let script = std::fs::read_to_string(health_scripts().join("weir.dev/_/health.lua"))?;
     let patch = std::fs::read_to_string(examples.join("argocd/argocd-cm.yaml"))?;
     let (_, block) = patch.split_once("health.lua: |\n").context("no script")?;

@@ -39,9 +39,6 @@ type healthRun struct {
 }
 
 func runHealthTests(folder string) (any, error) {
-	if _, err := input[struct{}](); err != nil {
-		return nil, err
-	}
 	paths, err := filepath.Glob(filepath.Join(folder, "*", "*", "health_test.yaml"))
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@
 //	referee drift ENGINE      compares them with what the cluster has, as this engine would
 //	referee judge FOLDER      judges statuses as Flux, Helm and Argo CD do, the latter by the Lua in FOLDER
 //	referee health FOLDER     runs the health tests of FOLDER as Argo CD's own repository runs its own
+//	referee releases FILE     reads a file of Flux's HelmReleases, strictly
 //
 // Objects come and verdicts go as JSON arrays. The cluster is that of KUBECONFIG.
 package main
@@ -29,7 +30,7 @@ func main() {
 
 func run(ctx context.Context, arguments []string) (any, error) {
 	if len(arguments) != 2 {
-		return nil, errors.New("usage: referee apply|drift ENGINE, referee judge|health FOLDER")
+		return nil, errors.New("usage: referee apply|drift ENGINE, referee judge|health FOLDER, referee releases FILE")
 	}
 	command, argument := arguments[0], arguments[1]
 	switch command {
@@ -41,6 +42,8 @@ func run(ctx context.Context, arguments []string) (any, error) {
 		return judgeAll(ctx, argument)
 	case "health":
 		return runHealthTests(argument)
+	case "releases":
+		return readReleases(argument)
 	}
 	return nil, fmt.Errorf("there is no command %q", command)
 }
