@@ -11,6 +11,7 @@ use http::HeaderValue;
 use crate::access::Admission;
 use crate::config::{AdminToken, Config, MAX_BODY_BYTES, MAX_HELD_BYTES, MAX_IN_FLIGHT};
 use crate::log::LogFormat;
+use crate::source::cached::Cache;
 
 /// Routes LLM traffic by the policies of a Kubernetes cluster.
 ///
@@ -70,6 +71,15 @@ pub struct Args {
     /// given several times. None by default.
     #[arg(long, env = "WEIR_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origin: Vec<HeaderValue>,
+    /// A folder for this router alone, in which it keeps the tables and credentials that it serves (mode 0600). A
+    /// router that starts while the API server is away serves from it after 5 s, says that it is stale, and lets go
+    /// of it part by part when the API server lists again. Use a volume in memory that ends with the pod.
+    #[arg(long, env = "WEIR_CACHE_DIR", value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// For how long a router may have been away for what it kept to be served. Keys that were withdrawn meanwhile
+    /// work again until the API server is back.
+    #[arg(long, env = "WEIR_CACHE_MAX_AGE", value_name = "TIME", default_value = "60m", value_parser = duration)]
+    pub cache_max_age: Duration,
     /// On SIGTERM: how long to go on accepting after readiness fails, such as 5s, so that load balancers
     /// look away first.
     #[arg(long, env = "WEIR_DRAIN_DELAY", value_name = "TIME", default_value = "5s", value_parser = duration)]
@@ -97,6 +107,14 @@ impl Args {
             cors_origins: self.cors_origin.clone(),
             drain_delay: self.drain_delay,
             drain_timeout: self.drain_timeout,
+        })
+    }
+
+    /// Where the router keeps what it serves, if anywhere.
+    pub fn cache(&self) -> Option<Cache> {
+        self.cache_dir.clone().map(|dir| Cache {
+            dir,
+            max_age: self.cache_max_age,
         })
     }
 

@@ -12,7 +12,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     log::init(args.log_format);
     process::forbid_core_dumps();
-    let updates = source::kubernetes::source(&args.namespace).await?;
+    let live = source::kubernetes::source(&args.namespace).await?;
+    let updates = match args.cache() {
+        Some(cache) => source::cached::cached(live, cache)?,
+        None => live,
+    };
     let router = Router::bind(args.config()?).await?;
     tracing::info!(listen = %router.listen_addr(), admin = %router.admin_addr(), "listening");
     if args.allow_unauthenticated {

@@ -1,6 +1,7 @@
 //! Where tables and credentials come from, as one channel of updates. A source reads and reports; it does
-//! not decode, check or keep anything.
+//! not decode or check. What was accepted of it, [`cached`] is told in return, and keeps.
 
+pub mod cached;
 #[cfg(feature = "kubernetes")]
 pub mod kubernetes;
 pub mod pushed;
@@ -9,8 +10,10 @@ use std::collections::BTreeMap;
 
 use tokio::sync::mpsc;
 use weir_table::codec::Stored;
+use weir_table::credential::shards;
 use weir_table::{Checked, CredentialId, Scope};
 
+use self::cached::Desk;
 use crate::secret::Secret;
 
 /// How many updates may wait to be taken in.
@@ -20,10 +23,6 @@ const WAITING: usize = 1_024;
 #[derive(Debug)]
 pub(crate) enum Update {
     /// A scope's document is this now.
-    #[cfg_attr(
-        not(any(feature = "kubernetes", test)),
-        expect(dead_code, reason = "only a cluster stores documents")
-    )]
     Table {
         /// Whose it says it is.
         scope: Scope,
@@ -31,28 +30,29 @@ pub(crate) enum Update {
         stored: Result<Stored, String>,
     },
     /// A scope's document is no more.
-    #[cfg_attr(
-        not(any(feature = "kubernetes", test)),
-        expect(dead_code, reason = "only a cluster stores documents")
-    )]
     Gone(Scope),
+    /// A scope was told of by mistake: it has no document, and maybe has had none for long.
+    Forget(Scope),
     /// What one shard of the credentials holds now.
-    #[cfg_attr(
-        not(any(feature = "kubernetes", test)),
-        expect(dead_code, reason = "only a cluster gathers credentials")
-    )]
     Credentials {
         /// The shard's letter.
         shard: char,
         /// Everything in it.
         values: BTreeMap<CredentialId, Secret>,
     },
-    /// Everything that was there at the start has been reported.
+    /// Everything that was there of one part has been reported.
     #[cfg_attr(
         not(any(feature = "kubernetes", test)),
         expect(dead_code, reason = "a push is always everything")
     )]
-    Listed,
+    Listed(Part),
+    /// What is missing of the parts has been made up from a cache, until they are listed.
+    FromCache {
+        /// When the router that kept it was last known to run, in seconds since 1970.
+        kept: i64,
+    },
+    /// A cache could not be used.
+    CacheFailed(CacheUse),
     /// All tables and all credentials at once; what is not among them is gone on purpose.
     Everything {
         /// The tables.
@@ -62,15 +62,45 @@ pub(crate) enum Update {
     },
 }
 
+/// What is listed as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    /// The tables of all scopes.
+    Tables,
+    /// The shard of the credentials with this letter.
+    Credentials(char),
+}
+
+impl Part {
+    /// Every part.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        shards().map(Self::Credentials).chain([Self::Tables])
+    }
+}
+
+/// What was tried with a cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CacheUse {
+    /// To serve from it.
+    Read,
+    /// To keep something.
+    Write,
+}
+
 /// The receiving end of a source.
 #[derive(Debug)]
-pub struct Updates(pub(crate) mpsc::Receiver<Update>);
+pub struct Updates {
+    /// What it saw.
+    pub(crate) seen: mpsc::Receiver<Update>,
+    /// Who wants to know what became of it.
+    pub(crate) desk: Option<Desk>,
+}
 
 /// A source's own end.
 pub(crate) type Reporter = mpsc::Sender<Update>;
 
 /// A channel for one source.
 pub(crate) fn channel() -> (Reporter, Updates) {
-    let (reporter, updates) = mpsc::channel(WAITING);
-    (reporter, Updates(updates))
+    let (reporter, seen) = mpsc::channel(WAITING);
+    (reporter, Updates { seen, desk: None })
 }

@@ -41,7 +41,8 @@ pub const DECODED_LIMIT: u64 = 64 * 1024 * 1024;
 pub struct Digest(String);
 
 impl Digest {
-    fn of(bytes: &[u8]) -> Self {
+    /// The digest of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
         Self(hex(&Sha256::digest(bytes)))
     }
 

@@ -32,8 +32,14 @@ enum View {
 
 /// The answer of `/api/tables`.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Document {
     formats: [u32; 1],
+    /// Whether they were kept by an earlier run, because the API server lists none.
+    stale: bool,
+    /// When that run was last seen, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_at: Option<i64>,
     tables: Vec<Entry>,
 }
 
@@ -64,6 +70,8 @@ pub(super) fn document(snapshot: &Snapshot, wanted: &Wanted) -> Document {
         .collect();
     Document {
         formats: FORMATS,
+        stale: snapshot.kept.is_some(),
+        kept_at: snapshot.kept,
         tables,
     }
 }
@@ -103,7 +111,11 @@ pub(super) fn html(snapshot: &Snapshot) -> String {
             escaped(report.state.error().unwrap_or_default()),
         );
     }
-    let ready = if snapshot.is_ready() { "ready" } else { "not ready" };
+    let ready = match (snapshot.is_ready(), snapshot.kept) {
+        (true, Some(_)) => "ready, and stale: it could not list its tables, and serves those of its last run",
+        (true, None) => "ready",
+        (false, _) => "not ready",
+    };
     format!(
         "<!doctype html><html lang=en><meta charset=utf-8><title>Weir router</title>\
          <style>body{{font:15px/1.5 system-ui;margin:2rem}}td,th{{text-align:left;padding:.2rem 1rem .2rem 0}}</style>\

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
@@ -18,6 +19,7 @@ use super::tables::InForce;
 use super::targets::Targets;
 use super::told::TargetCounts;
 use crate::health::Healths;
+use crate::source::CacheUse;
 use crate::state::{Leaf, Tables};
 
 /// Every metric of the router.
@@ -38,6 +40,8 @@ pub(crate) struct Metrics {
     table_swaps: Counter,
     /// Tables refused.
     pub(crate) table_rejects: Counter,
+    /// Times that the cache could not be used, by `operation`.
+    cache_failures: Family<[(&'static str, &'static str); 1], Counter>,
 }
 
 impl Metrics {
@@ -54,7 +58,12 @@ impl Metrics {
             skipped_events: Counter::default(),
             table_swaps: Counter::default(),
             table_rejects: Counter::default(),
+            cache_failures: Family::default(),
         };
+        // Told from the beginning, so that the first failure is seen as a change.
+        for used in [CacheUse::Read, CacheUse::Write] {
+            let _at_zero = metrics.cache_failures.get_or_create(&operation(used));
+        }
         metrics.register(healths);
         metrics
     }
@@ -78,6 +87,8 @@ impl Metrics {
         own.register("table_swaps", "Snapshots put in force", self.table_swaps.clone());
         let help = "Tables refused; the last good one went on";
         own.register("table_rejects", help, self.table_rejects.clone());
+        let help = "Times that what is kept for a start without the API server could not be read or written";
+        own.register("cache_failures", help, self.cache_failures.clone());
     }
 
     /// What is counted of the target of `leaf`; looked for once.
@@ -102,6 +113,11 @@ impl Metrics {
             .observe(u64::try_from(after.as_micros()).unwrap_or(u64::MAX));
     }
 
+    /// Counts that the cache could not be used.
+    pub(crate) fn cache_failed(&self, used: CacheUse) {
+        self.cache_failures.get_or_create(&operation(used)).inc();
+    }
+
     /// All metrics as text. Series of targets that are gone are told once more, and then forgotten.
     pub(crate) fn encode(&self) -> String {
         let mut text = String::new();
@@ -115,6 +131,14 @@ impl Metrics {
         });
         text
     }
+}
+
+fn operation(used: CacheUse) -> [(&'static str, &'static str); 1] {
+    let word = match used {
+        CacheUse::Read => "read",
+        CacheUse::Write => "write",
+    };
+    [("operation", word)]
 }
 
 #[cfg(test)]

@@ -29,6 +29,10 @@ impl Collector for InForce {
         let snapshot = self.tables.load();
         let help = "Tables deleted before they were emptied, whose last content still serves";
         gauge(&mut encoder, "orphaned_tables", help)?.encode_gauge(&orphans(&snapshot))?;
+        let help =
+            "1 while tables are served that were kept by an earlier run, because the API server lists none";
+        let stale = u64::from(snapshot.kept.is_some());
+        gauge(&mut encoder, "tables_stale", help)?.encode_gauge(&stale)?;
         let mut told = gauge(&mut encoder, "table_info", "The tables and what is served")?;
         snapshot
             .reports

@@ -143,6 +143,7 @@ fn snapshot() -> Snapshot {
         callers: Callers::default(),
         reports: Vec::new(),
         listed: true,
+        kept: None,
     }
 }
 

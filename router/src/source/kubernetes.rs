@@ -4,8 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::{Stream, TryStreamExt as _};
@@ -18,7 +16,7 @@ use weir_table::codec::{GZIP_KEY, PLAIN_KEY, Stored};
 use weir_table::credential::{secret_name, shards};
 use weir_table::{CredentialId, Scope};
 
-use super::{Reporter, Update, Updates, channel};
+use super::{Part, Reporter, Update, Updates, channel};
 use crate::secret::Secret;
 
 /// The label by which the operator marks tables: `cluster` or `namespace`.
@@ -44,36 +42,24 @@ pub async fn source(namespace: &str) -> Result<Updates, NoClient> {
 /// Watches what the operator publishes in `namespace`. Ends when the updates are no longer read.
 pub fn source_with(client: &Client, namespace: &str) -> Updates {
     let (reporter, updates) = channel();
-    let start = Start(Arc::new(AtomicUsize::new(1 + shards().count())));
     let tables = Tables {
         known: BTreeSet::new(),
         listed: BTreeMap::new(),
     };
     let config = watcher::Config::default().labels(TABLE_LABEL);
     let events = watcher(Api::<ConfigMap>::namespaced(client.clone(), namespace), config);
-    tokio::spawn(follow(events, tables, reporter.clone(), start.clone()));
+    tokio::spawn(follow(events, tables, Part::Tables, reporter.clone()));
     for shard in shards() {
         let config = watcher::Config::default().fields(&format!("metadata.name={}", secret_name(shard)));
         let events = watcher(Api::<SecretObject>::namespaced(client.clone(), namespace), config);
         tokio::spawn(follow(
             events,
             Shard { shard, listed: None },
+            Part::Credentials(shard),
             reporter.clone(),
-            start.clone(),
         ));
     }
     updates
-}
-
-/// Counts the watches that have not listed yet.
-#[derive(Debug, Clone)]
-struct Start(Arc<AtomicUsize>);
-
-impl Start {
-    /// Notes that one more watch has listed; whether it was the last.
-    fn done(&self) -> bool {
-        self.0.fetch_sub(1, Ordering::AcqRel) == 1
-    }
 }
 
 /// Turns the events of one watch into updates.
@@ -82,12 +68,12 @@ trait Reader<K> {
     fn read(&mut self, event: Event<K>) -> Vec<Update>;
 }
 
-/// Follows one watch for as long as somebody reads the updates.
+/// Follows the watch of one part for as long as somebody reads the updates.
 async fn follow<K>(
     events: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send,
     mut reader: impl Reader<K>,
+    part: Part,
     reporter: Reporter,
-    start: Start,
 ) {
     let mut events = pin!(events.backoff(Capped(DefaultBackoff::default())));
     let mut started = false;
@@ -104,7 +90,7 @@ async fn follow<K>(
         let mut updates = reader.read(event);
         if listed && !started {
             started = true;
-            updates.extend(start.done().then_some(Update::Listed));
+            updates.push(Update::Listed(part));
         }
         for update in updates {
             if reporter.send(update).await.is_err() {

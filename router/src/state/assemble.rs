@@ -18,7 +18,8 @@ use super::snapshot::{Report, Served, Snapshot, TableState};
 use super::{Callers, Tables};
 use crate::observe::Metrics;
 use crate::secret::Secret;
-use crate::source::{Update, Updates};
+use crate::source::cached::Standing;
+use crate::source::{Part, Update, Updates};
 use crate::surroundings::Surroundings;
 
 /// The most updates that one swap takes in.
@@ -33,7 +34,12 @@ pub(crate) struct Assembler {
     clock: Surroundings,
     credentials: Credentials,
     scopes: BTreeMap<Scope, Entry>,
-    listed: bool,
+    /// What the source has not listed yet.
+    awaited: BTreeSet<Part>,
+    /// When what stands in for it was kept, in seconds since 1970.
+    kept: Option<i64>,
+    /// The scopes of which something else is known than when somebody was last told.
+    changed: BTreeSet<Scope>,
 }
 
 /// One scope.
@@ -52,7 +58,7 @@ struct Entry {
 /// A table that may be served.
 #[derive(Debug, Clone)]
 struct Good {
-    table: Checked,
+    table: Arc<Checked>,
     digest: Digest,
     needs: BTreeSet<CredentialId>,
 }
@@ -60,7 +66,11 @@ struct Good {
 impl Good {
     fn new(table: Checked, digest: Digest) -> Self {
         let needs = table.table().credentials().into_iter().cloned().collect();
-        Self { table, digest, needs }
+        Self {
+            table: Arc::new(table),
+            digest,
+            needs,
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -84,19 +94,26 @@ impl Assembler {
             clock,
             credentials,
             scopes: BTreeMap::new(),
-            listed: false,
+            awaited: Part::all().collect(),
+            kept: None,
+            changed: BTreeSet::new(),
         }
     }
 
-    /// Takes in updates until their source ends. Blocks; to be run on a thread of its own.
+    /// Takes in updates until their source ends, and tells it what became of them if it wants to know. Blocks;
+    /// to be run on a thread of its own.
     pub(crate) fn run(mut self, updates: Updates) {
-        let Updates(mut updates) = updates;
+        let Updates { mut seen, desk } = updates;
         let mut batch = Vec::new();
-        while updates.blocking_recv_many(&mut batch, BATCH) > 0 {
+        while seen.blocking_recv_many(&mut batch, BATCH) > 0 {
             let begun = Instant::now();
             batch.drain(..).for_each(|update| self.take_in(update));
             self.publish();
             self.metrics.swapped(begun.elapsed());
+            match &desk {
+                Some(desk) => desk.lay(self.changed()),
+                None => self.changed.clear(),
+            }
         }
     }
 
@@ -108,11 +125,14 @@ impl Assembler {
                 Err(why) => self.reject(scope, why),
             },
             Update::Gone(scope) => self.gone(&scope),
+            Update::Forget(scope) => self.forget(&scope),
             Update::Credentials { shard, values } => {
                 let changed = self.credentials.replace(shard, values);
                 self.refresh(&changed);
             }
-            Update::Listed => self.listed = true,
+            Update::Listed(part) => self.listed(part),
+            Update::FromCache { kept } => self.kept = Some(kept),
+            Update::CacheFailed(use_) => self.metrics.cache_failed(use_),
             Update::Everything { tables, credentials } => self.everything(tables, credentials),
         }
     }
@@ -124,29 +144,66 @@ impl Assembler {
         let newest = self.scopes.values().filter_map(|entry| entry.newest.as_ref());
         let mut next = Snapshot {
             callers: Callers::of(newest.map(|good| good.table.table())),
-            listed: self.listed,
+            listed: self.is_live() || self.kept.is_some(),
+            kept: self.kept,
             ..Snapshot::default()
         };
         for (scope, entry) in &self.scopes {
-            let Entry {
-                newest: _,
-                served,
-                loaded,
-                state,
-            } = entry;
-            let (served, state) = (served.clone(), state.clone());
             match scope {
-                Scope::Cluster => next.cluster.clone_from(&served),
-                Scope::Namespace(name) => drop(next.namespaces.insert(name.clone(), served.clone())),
+                Scope::Cluster => next.cluster.clone_from(&entry.served),
+                Scope::Namespace(name) => drop(next.namespaces.insert(name.clone(), entry.served.clone())),
             }
-            next.reports.push(Report {
-                scope: scope.clone(),
-                state,
-                served,
-                loaded: *loaded,
-            });
+            next.reports.push(entry.report(scope));
         }
         self.tables.swap(next);
+    }
+
+    /// How it stands with every scope of which something else is known than when this was last asked. Nothing
+    /// while the source has not listed everything: what is known then is not all.
+    pub(crate) fn changed(&mut self) -> BTreeMap<Scope, Standing> {
+        let changed = std::mem::take(&mut self.changed);
+        if !self.is_live() {
+            return BTreeMap::new();
+        }
+        let standing = |scope: Scope| Some((scope.clone(), self.standing(&scope)?));
+        changed.into_iter().filter_map(standing).collect()
+    }
+
+    /// How it stands with `scope`; `None` if no good table of it was ever seen.
+    fn standing(&self, scope: &Scope) -> Option<Standing> {
+        let Some(entry) = self.scopes.get(scope) else {
+            return Some(Standing::Gone);
+        };
+        let Good { table, digest, needs } = entry.newest.as_ref()?;
+        let table = table.clone();
+        if entry
+            .served
+            .as_ref()
+            .is_none_or(|served| served.digest != *digest)
+        {
+            return Some(Standing::Waits(table));
+        }
+        let held = |id: &CredentialId| Some((id.clone(), self.credentials.get(id)?.clone()));
+        let credentials = needs.iter().filter_map(held).collect();
+        Some(Standing::Serves { table, credentials })
+    }
+
+    /// Whether the source has listed everything.
+    fn is_live(&self) -> bool {
+        self.awaited.is_empty()
+    }
+
+    fn listed(&mut self, part: Part) {
+        self.awaited.remove(&part);
+        if self.is_live() {
+            self.kept = None;
+            self.changed.extend(self.scopes.keys().cloned());
+        }
+    }
+
+    fn forget(&mut self, scope: &Scope) {
+        self.scopes.remove(scope);
+        self.changed.insert(scope.clone());
     }
 
     fn accept(&mut self, scope: Scope, good: Good) {
@@ -165,6 +222,7 @@ impl Assembler {
         } else {
             entry.newest = Some(good);
             self.promote(&mut entry);
+            self.changed.insert(scope.clone());
         }
         self.scopes.insert(scope, entry);
     }
@@ -190,7 +248,7 @@ impl Assembler {
                 entry.loaded = Some(self.clock.unix_time());
             }
             entry.served = Some(Arc::new(prepare(
-                table,
+                Arc::unwrap_or_clone(table),
                 digest,
                 &self.credentials,
                 &self.registries,
@@ -213,7 +271,7 @@ impl Assembler {
         };
         let emptied = entry.newest.as_ref().is_none_or(Good::is_empty);
         if entry.served.is_none() || (emptied && *scope != Scope::Cluster) {
-            self.scopes.remove(scope);
+            self.forget(scope);
         } else {
             tracing::warn!(scope = ?scope, "a table was deleted before it was emptied; the last one still serves");
             entry.state = TableState::Orphaned;
@@ -224,7 +282,7 @@ impl Assembler {
     /// is served as it is: the operator takes it out of the table first, where that is what is meant.
     fn refresh(&mut self, changed: &[CredentialId]) {
         let mut scopes = std::mem::take(&mut self.scopes);
-        for entry in scopes.values_mut() {
+        for (scope, entry) in &mut scopes {
             let affected = entry
                 .newest
                 .as_ref()
@@ -233,6 +291,7 @@ impl Assembler {
             let before = entry.state.clone();
             if affected {
                 self.promote(entry);
+                self.changed.insert(scope.clone());
             }
             if spoilt {
                 entry.state = before;
@@ -264,7 +323,7 @@ impl Assembler {
             self.accept(scope, good);
         }
         self.refresh(&changed);
-        self.listed = true;
+        self.awaited.clear();
     }
 }
 
@@ -276,6 +335,22 @@ impl Entry {
             served: None,
             loaded: None,
             state: TableState::Waiting("has not been read yet".to_owned()),
+        }
+    }
+
+    /// What became of it.
+    fn report(&self, scope: &Scope) -> Report {
+        let Self {
+            newest: _,
+            served,
+            loaded,
+            state,
+        } = self;
+        Report {
+            scope: scope.clone(),
+            state: state.clone(),
+            served: served.clone(),
+            loaded: *loaded,
         }
     }
 }

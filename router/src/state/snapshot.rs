@@ -22,8 +22,10 @@ pub(crate) struct Snapshot {
     pub(crate) callers: Callers,
     /// What became of each table.
     pub(crate) reports: Vec<Report>,
-    /// Whether the source has reported everything that was there at the start.
+    /// Whether the source has reported everything that was there at the start, or what stands in for it.
     pub(crate) listed: bool,
+    /// When what stands in for the source was kept, in seconds since 1970; `None` if nothing does.
+    pub(crate) kept: Option<i64>,
 }
 
 impl Snapshot {

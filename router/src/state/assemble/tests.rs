@@ -13,6 +13,7 @@ use weir_table::{
 use super::{Assembler, Registries, Update};
 use crate::observe::Metrics;
 use crate::secret::Secret;
+use crate::source::Part;
 use crate::state::{Below, Leaf, Proof, Reach, Served, Snapshot, Tables};
 use crate::surroundings::Surroundings;
 
@@ -81,6 +82,10 @@ fn credentials(value: &'static str) -> Update {
         shard: id().shard(),
         values: [(id(), Secret::new(value))].into(),
     }
+}
+
+fn listed() -> impl Iterator<Item = Update> {
+    Part::all().map(Update::Listed)
 }
 
 struct Bench {
@@ -291,10 +296,10 @@ fn ready_means_everything_was_listed_and_the_cluster_stands() {
             .is_ready()
     );
     assert!(
-        bench.take([Update::Listed]).is_ready(),
+        bench.take(listed()).is_ready(),
         "a rejected namespace is its own trouble"
     );
-    assert!(!Bench::new().take([Update::Listed]).is_ready());
+    assert!(!Bench::new().take(listed()).is_ready());
 }
 
 #[test]
@@ -352,11 +357,7 @@ fn a_withdrawn_key_does_not_wait_for_the_credentials_of_its_table() {
         provider.credential = Credential::Named(elsewhere);
     }
     let mut bench = Bench::new();
-    let before = bench.take([
-        credentials("sk"),
-        stored(&keyed(&["stays", "goes"])),
-        Update::Listed,
-    ]);
+    let before = bench.take([credentials("sk"), stored(&keyed(&["stays", "goes"]))]);
     assert!(before.callers.find(b"goes", 0).is_some());
     let after = bench.take([stored(&other)]);
     assert_eq!(state(&after), "waiting");
