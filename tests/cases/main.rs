@@ -22,6 +22,7 @@ mod rollout;
 mod routing;
 mod scale;
 mod selection;
+mod stale;
 mod streams;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
@@ -83,6 +84,14 @@ fn cases() -> Vec<Case> {
         case!(
             Enclosed,
             disturbance::an_api_server_away_for_a_minute_fails_no_request
+        ),
+        case!(
+            Enclosed,
+            stale::a_router_restarted_without_its_api_server_serves_what_it_kept
+        ),
+        case!(
+            Enclosed,
+            stale::what_was_withdrawn_while_a_router_was_cut_off_goes_within_seconds
         ),
         case!(Enclosed, operations::writes_nothing_but_its_lease_at_rest),
         case!(

@@ -258,6 +258,11 @@ impl Site {
         eventually(&format!("{admin} to be ready"), START_LIMIT, probe).await
     }
 
+    /// Where a router keeps what it serves (`--cache-dir`).
+    pub fn router_cache(&self, number: usize) -> PathBuf {
+        cache(&self.cluster.folder, self.routers[number].http)
+    }
+
     /// Where clients reach the routers.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.routers.iter().map(|router| router.http).collect()
@@ -384,5 +389,11 @@ fn router(tools: &Tools, folder: &Path, http: SocketAddr, admin: SocketAddr) -> 
         &admin.to_string(),
     ]);
     command.arg("--admin-token-file").arg(folder.join("admin.token"));
+    command.arg("--cache-dir").arg(cache(folder, http));
     Ok(command)
+}
+
+/// Where the router at `http` keeps what it serves.
+fn cache(folder: &Path, http: SocketAddr) -> PathBuf {
+    folder.join(format!("cache-{http}"))
 }
