@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::{kubectl::Kubectl, tools::repository};
+use crate::{
+    helm::Charts,
+    kubectl::Kubectl,
+    tools::{Helm, Tools},
+};
 
 /// The namespace in which Weir runs.
 pub const SYSTEM: &str = "weir-system";
@@ -21,12 +25,17 @@ pub fn user(service_account: &str) -> String {
     format!("system:serviceaccount:{SYSTEM}:{service_account}")
 }
 
-/// Installs the chart's RBAC, `ServiceAccount`s included.
+/// Installs what the chart renders for who the processes are and what they may do, and nothing else of it.
 pub async fn install(kubectl: &Kubectl) -> Result<()> {
-    kubectl
-        .apply_path(&repository().join("charts/weir/rbac"))
-        .await
-        .map(drop)
+    let charts = Charts::offline(&Tools::find()?, Helm::Four)?;
+    let objects = charts.render(&["--skip-tests"]).await?;
+    let rights = objects.iter().filter(|object| is_about_rights(object));
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": rights.collect::<Vec<_>>()});
+    kubectl.apply(&list.to_string()).await.map(drop)
+}
+
+fn is_about_rights(object: &Value) -> bool {
+    object["kind"] == "ServiceAccount" || object["apiVersion"] == "rbac.authorization.k8s.io/v1"
 }
 
 /// Writes a kubeconfig with a fresh token of `service_account` into `folder`.

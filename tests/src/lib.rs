@@ -13,6 +13,7 @@ pub mod explain;
 pub mod fake_provider;
 pub mod fixtures;
 pub mod git;
+pub mod helm;
 pub mod identity;
 pub mod kubectl;
 pub mod load;

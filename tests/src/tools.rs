@@ -69,6 +69,11 @@ impl Tools {
         self.installed("WEIR_METRICS_SERVER", "")
     }
 
+    /// `kubeconform` or `kube-score`, or the folder `definitions` with those of foreign kinds.
+    pub fn charts(&self, name: &str) -> Result<PathBuf> {
+        self.installed("WEIR_CHART_TOOLS", name)
+    }
+
     /// A Python that has the SDK.
     pub fn python(&self) -> Result<PathBuf> {
         self.installed("WEIR_PYTHON", "")

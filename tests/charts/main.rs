@@ -1,0 +1,13 @@
+//! The charts as Helm renders them, without a cluster: what is rendered, and what is refused.
+//!
+//! `UPDATE_GOLDEN=1` writes the golden files anew. What only an API server can judge is in `cases/charts.rs`.
+
+mod chart;
+mod definitions;
+mod golden;
+mod hooks;
+mod pods;
+mod refused;
+mod rendered;
+mod rights;
+mod score;

@@ -1,0 +1,144 @@
+//! What the operator and the routers may do, and whom they let in, by what is rendered.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::rendered::{container, find, of_kind, render, render_with, strings};
+
+#[tokio::test]
+async fn nobody_gets_in_by_default() -> Result<()> {
+    let objects = render(&["--skip-tests"]).await?;
+    for kind in ["AccessKey", "ClusterProvider", "Ingress", "HTTPRoute", "Secret"] {
+        assert_eq!(of_kind(&objects, kind).count(), 0, "{kind}");
+    }
+    let arguments = strings(&container(&objects, "router")?["args"], "");
+    assert!(
+        !arguments.contains(&String::from("--allow-unauthenticated")),
+        "{arguments:?}"
+    );
+    assert_eq!(
+        find(&objects, "Service", "weir-router")?["spec"]["type"],
+        "ClusterIP"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_admin_port_is_for_the_operator_and_for_whom_values_name() -> Result<()> {
+    let admin = async |value: &str| -> Result<Value> {
+        let objects = render_with(&[value]).await?;
+        let rules = &find(&objects, "NetworkPolicy", "weir-router")?["spec"]["ingress"];
+        let is_admin = |rule: &&Value| rule["ports"][0]["port"] == "admin";
+        Ok(rules
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(is_admin)
+            .cloned()
+            .unwrap_or_default())
+    };
+    let operator = json!({"podSelector": {"matchLabels": {
+        "app.kubernetes.io/name": "weir", "app.kubernetes.io/instance": "weir", "app.kubernetes.io/component": "operator",
+    }}});
+    assert_eq!(admin("router.replicas=2").await?["from"], json!([operator]));
+    let monitoring = json!({"namespaceSelector": {"matchLabels": {"a": "b"}}});
+    let named = admin(&format!("router.networkPolicy.monitoring=[{monitoring}]")).await?;
+    assert_eq!(named["from"], json!([operator, monitoring]));
+    let service = &find(&render(&[]).await?, "Service", "weir-router")?["spec"]["ports"].clone();
+    assert_eq!(strings(service, "name"), ["http"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn routers_never_reach_the_metadata_addresses() -> Result<()> {
+    for mode in ["DenyMetadata", "Restricted"] {
+        let objects = render_with(&[&format!("router.networkPolicy.egress.mode=\"{mode}\"")]).await?;
+        let policy = &find(&objects, "NetworkPolicy", "weir-router")?["spec"];
+        assert_eq!(policy["policyTypes"], json!(["Ingress", "Egress"]));
+        let peers = policy["egress"].as_array().into_iter().flatten();
+        let peers: Vec<&Value> = peers
+            .flat_map(|rule| rule["to"].as_array().into_iter().flatten())
+            .collect();
+        let blocks = || {
+            peers
+                .iter()
+                .map(|peer| &peer["ipBlock"])
+                .filter(|block| !block.is_null())
+        };
+        assert!(blocks().count() >= 2, "{mode}");
+        for block in blocks() {
+            let denied = match block["cidr"].as_str() {
+                Some("0.0.0.0/0") => json!(["169.254.169.254/32"]),
+                _ => json!(["fd00:ec2::254/128"]),
+            };
+            assert_eq!(block["except"], denied, "{mode}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_namespaces_to_watch_the_operator_has_a_role_in_each_of_them() -> Result<()> {
+    let watch = "watchNamespaces=[\"web\",\"batch\"]";
+    let objects = render_with(&[watch]).await?;
+    let roles = of_kind(&objects, "Role")
+        .filter(|role| role["metadata"]["name"] == "weir-system-weir-operator-watch");
+    let mut namespaces: Vec<_> = roles.map(|role| role["metadata"]["namespace"].clone()).collect();
+    namespaces.sort_by_key(ToString::to_string);
+    assert_eq!(namespaces, ["batch", "web", "weir-system"]);
+    let cluster = cluster_rights(&objects);
+    assert_eq!(
+        cluster,
+        [
+            ("clusterproviders", "list,watch"),
+            ("clusterproviders/status", "patch")
+        ]
+        .map(owned)
+    );
+    let objects = render_with(&[watch, "providers.cluster.access=\"ReadOnly\""]).await?;
+    assert_eq!(
+        cluster_rights(&objects),
+        [("clusterproviders", "list,watch")].map(owned)
+    );
+    let objects = render_with(&[watch, "providers.cluster.access=\"None\"", "test.enabled=false"]).await?;
+    assert_eq!(cluster_rights(&objects), []);
+    assert_eq!(of_kind(&objects, "ClusterRoleBinding").count(), 0);
+    Ok(())
+}
+
+fn owned((resources, verbs): (&str, &str)) -> (String, String) {
+    (resources.to_owned(), verbs.to_owned())
+}
+
+/// What the operator may do in the whole cluster.
+fn cluster_rights(objects: &[Value]) -> Vec<(String, String)> {
+    let Ok(role) = find(objects, "ClusterRole", "weir-system-weir-operator") else {
+        return Vec::new();
+    };
+    let rules = role["rules"].as_array().into_iter().flatten();
+    let right = |rule: &Value| {
+        (
+            strings(&rule["resources"], "").join(","),
+            strings(&rule["verbs"], "").join(","),
+        )
+    };
+    rules.map(right).collect()
+}
+
+#[tokio::test]
+async fn no_role_is_rendered_where_somebody_else_grants_rights() -> Result<()> {
+    let objects = render_with(&["rbac.create=false"]).await?;
+    for kind in ["Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"] {
+        assert_eq!(of_kind(&objects, kind).count(), 0, "{kind}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_rule_has_a_wildcard() -> Result<()> {
+    let objects = render(&[]).await?;
+    for role in of_kind(&objects, "Role").chain(of_kind(&objects, "ClusterRole")) {
+        assert!(!role["rules"].to_string().contains("\"*\""), "{role}");
+    }
+    Ok(())
+}
