@@ -5,6 +5,7 @@
 mod access;
 mod admission;
 mod aws;
+mod charts;
 mod context;
 mod demo;
 mod dialects;
@@ -117,6 +118,13 @@ fn cases() -> Vec<Case> {
             Enclosed,
             namespaces::an_operator_without_rights_in_the_cluster_serves_its_namespaces
         ),
+        case!(
+            Enclosed,
+            charts::an_uninstall_leaves_policies_and_a_reinstall_takes_them_up
+        ),
+        case!(Enclosed, charts::helm_4_takes_over_a_release_of_helm_3),
+        case!(Enclosed, charts::every_object_fits_the_schemas_of_the_api_server),
+        case!(Enclosed, charts::pods_fit_the_restricted_standard),
         case!(Enclosed, rbac::the_operator_may_do_what_it_must_and_no_more),
         case!(
             Enclosed,

@@ -60,10 +60,8 @@ async fn the_description_names_every_image_and_every_kind() -> Result<()> {
         .collect();
     images.sort_unstable();
     images.dedup();
-    let mut promised: Vec<String> = strings(&annotation(&description, "images")?, "image");
-    promised
-        .iter_mut()
-        .for_each(|image| *image = format!("\"{image}\""));
+    let promised = strings(&annotation(&description, "images")?, "image");
+    let mut promised: Vec<String> = promised.iter().map(|image| format!("\"{image}\"")).collect();
     promised.sort();
     assert_eq!(images, promised);
     let mut files: Vec<String> = std::fs::read_dir(repository().join("crds"))?

@@ -7,14 +7,15 @@ use crate::rendered::{render, render_with};
 
 const DELETED: &str = "before-hook-creation,hook-succeeded,hook-failed";
 
-fn is_hook(object: &&Value) -> bool {
-    !object["metadata"]["annotations"]["helm.sh/hook"].is_null()
+fn hooks(objects: &[Value]) -> impl Iterator<Item = &Value> {
+    let is_hook = |object: &&Value| !object["metadata"]["annotations"]["helm.sh/hook"].is_null();
+    objects.iter().filter(is_hook)
 }
 
 #[tokio::test]
 async fn every_object_of_the_test_is_removed_however_it_ends() -> Result<()> {
     let objects = render(&[]).await?;
-    let hooks: Vec<&Value> = objects.iter().filter(is_hook).collect();
+    let hooks: Vec<&Value> = hooks(&objects).collect();
     assert!(hooks.len() >= 8, "{}", hooks.len());
     for hook in hooks {
         let annotations = &hook["metadata"]["annotations"];
@@ -33,7 +34,7 @@ async fn nothing_is_random_but_in_the_test() -> Result<()> {
 #[tokio::test]
 async fn the_test_can_be_left_out() -> Result<()> {
     let objects = render_with(&["test.enabled=false"]).await?;
-    assert_eq!(objects.iter().filter(is_hook).count(), 0);
+    assert_eq!(hooks(&objects).count(), 0);
     Ok(())
 }
 
@@ -41,11 +42,7 @@ async fn the_test_can_be_left_out() -> Result<()> {
 async fn the_test_uses_a_provider_of_its_namespace_where_the_cluster_has_none() -> Result<()> {
     let values = ["providers={\"cluster\":{\"access\":\"None\"},\"namespaced\":{\"enabled\":true}}"];
     let objects = render_with(&values).await?;
-    let kinds: Vec<_> = objects
-        .iter()
-        .filter(is_hook)
-        .map(|hook| hook["kind"].clone())
-        .collect();
+    let kinds: Vec<_> = hooks(&objects).map(|hook| hook["kind"].clone()).collect();
     assert!(
         kinds.contains(&"Provider".into()) && !kinds.contains(&"ClusterProvider".into()),
         "{kinds:?}"

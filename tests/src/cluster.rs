@@ -145,7 +145,7 @@ impl Cluster {
 
     /// Waits until all of Weir's kinds are where clients look for them. The server lists a kind a moment after its
     /// definition is established, and a `kubectl` that looks earlier remembers for hours that there is none.
-    async fn discovered(&self) -> Result<()> {
+    pub async fn discovered(&self) -> Result<()> {
         let listed = || async {
             let groups = self.discovery().await?;
             let missing = WEIR.iter().find(|plural| !lists(&groups, plural));

@@ -8,11 +8,20 @@ use tokio::process::Command;
 
 use crate::{
     command::{self, Output},
-    tools::{Helm, Tools, repository, target},
+    site::logs,
+    tools::{Helm, Tools, repository},
 };
 
 /// The arguments by which Weir is called as it is in the tests: release `weir` in `weir-system`.
 const USUAL: [&str; 3] = ["weir", "--namespace", "weir-system"];
+
+/// The folders in which Helm remembers things. What a server knows is among them, and is another one's in each run.
+const REMEMBERED: [&str; 4] = [
+    "HELM_CACHE_HOME",
+    "HELM_CONFIG_HOME",
+    "HELM_DATA_HOME",
+    "KUBECACHEDIR",
+];
 
 /// The Kubernetes that is rendered for, where none is asked.
 const KUBERNETES: &str = "--kube-version=1.36.3";
@@ -42,8 +51,8 @@ impl Charts {
     pub async fn run(&self, arguments: &[&str]) -> Result<Output> {
         let mut command = Command::new(&self.program);
         command.args(arguments).env("KUBECONFIG", &self.kubeconfig);
-        for name in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"] {
-            command.env(name, target().join("helm").join(name.to_lowercase()));
+        for name in REMEMBERED {
+            command.env(name, logs().join("helm").join(name.to_lowercase()));
         }
         command::run(command, "").await
     }

@@ -22,6 +22,7 @@ pub mod node;
 pub mod poll;
 pub mod process;
 pub mod referee;
+pub mod schemas;
 pub mod sdk;
 pub mod site;
 pub mod standalone;
