@@ -114,22 +114,6 @@ fn cases() -> Vec<Case> {
         case!(Together, admission::refuses_a_policy_of_two_megabytes),
         case!(Together, admission::accepts_every_example),
         case!(Together, admission::explains_every_field),
-        case!(
-            Enclosed,
-            namespaces::an_operator_without_rights_in_the_cluster_serves_its_namespaces
-        ),
-        case!(
-            Enclosed,
-            charts::an_uninstall_leaves_policies_and_a_reinstall_takes_them_up
-        ),
-        case!(Enclosed, charts::helm_4_takes_over_a_release_of_helm_3),
-        case!(Enclosed, charts::every_object_fits_the_schemas_of_the_api_server),
-        case!(Enclosed, charts::pods_fit_the_restricted_standard),
-        case!(Enclosed, rbac::the_operator_may_do_what_it_must_and_no_more),
-        case!(
-            Enclosed,
-            rbac::a_router_may_read_tables_and_credentials_and_no_more
-        ),
         case!(Together, requests::a_bad_request_is_told_what_is_wrong_with_it),
         case!(Together, requests::odd_but_good_requests_are_served),
         case!(Together, requests::a_body_cut_short_never_reaches_a_provider),
@@ -212,6 +196,28 @@ fn callers() -> Vec<Case> {
     ]
 }
 
+/// Those about the charts, and the rights that they grant.
+fn charts() -> Vec<Case> {
+    vec![
+        case!(
+            Enclosed,
+            namespaces::an_operator_without_rights_in_the_cluster_serves_its_namespaces
+        ),
+        case!(
+            Enclosed,
+            charts::an_uninstall_leaves_policies_and_a_reinstall_takes_them_up
+        ),
+        case!(Enclosed, charts::helm_4_takes_over_a_release_of_helm_3),
+        case!(Enclosed, charts::every_object_fits_the_schemas_of_the_api_server),
+        case!(Enclosed, charts::pods_fit_the_restricted_standard),
+        case!(Enclosed, rbac::the_operator_may_do_what_it_must_and_no_more),
+        case!(
+            Enclosed,
+            rbac::a_router_may_read_tables_and_credentials_and_no_more
+        ),
+    ]
+}
+
 /// Those about policies that are kept in Git.
 fn gitops() -> Vec<Case> {
     vec![
@@ -260,6 +266,7 @@ fn main() -> Result<ExitCode> {
         .into_iter()
         .chain(callers())
         .chain(gitops())
+        .chain(charts())
         .map(|case| trial(case, &runtime, &context))
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);

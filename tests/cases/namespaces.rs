@@ -3,14 +3,14 @@
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::process::Command;
 use weir_tests::{
     client::{Client, Shape},
     cluster::{Cluster, current_condition},
     fake_provider::{FakeProvider, Recording},
     fixtures::{self, load_balancing, model, provider, provider_secret},
-    identity::{self, OPERATOR, ROUTER, SYSTEM},
+    identity::{self, OPERATOR, OPERATOR_CLUSTER_ROLE, ROUTER, SYSTEM},
     poll::{becomes, eventually},
     process::Process,
 };
@@ -46,9 +46,7 @@ pub(crate) async fn an_operator_without_rights_in_the_cluster_serves_its_namespa
         cluster.namespace("two").await?,
         cluster.namespace("other").await?,
     ];
-    for namespace in [SYSTEM, &one, &two] {
-        cluster.kubectl.apply(&rights(namespace)).await?;
-    }
+    identity::install_confined(&cluster.kubectl, &[&one, &two]).await?;
     let audit =
         weir_tests::audit::Audit::from_now(&cluster.control_plane.as_ref().context("ours")?.audit_log())?;
     let site = start(context, cluster, &[&one, &two]).await?;
@@ -86,37 +84,9 @@ pub(crate) async fn an_operator_without_rights_in_the_cluster_serves_its_namespa
 
 /// Leaves the operator what it may do in Weir's own namespace.
 async fn take_the_clusters_rights(cluster: &Cluster) -> Result<()> {
-    let rights = ["clusterrole/weir-operator", "clusterrolebinding/weir-operator"];
-    let words = [&["delete"], rights.as_slice()].concat();
+    let rights = ["clusterrole", "clusterrolebinding"].map(|kind| format!("{kind}/{OPERATOR_CLUSTER_ROLE}"));
+    let words = [&["delete"], rights.each_ref().map(String::as_str).as_slice()].concat();
     cluster.kubectl.run(&words).await?.success().map(drop)
-}
-
-/// The rights in one namespace, as the chart grants them with `watchNamespaces`.
-fn rights(namespace: &str) -> String {
-    let metadata = json!({"name": "weir-operator-watch", "namespace": namespace});
-    let group = "rbac.authorization.k8s.io";
-    let kinds = [
-        "loadbalancingpolicies",
-        "fallbackpolicies",
-        "providers",
-        "accesskeys",
-    ];
-    let statuses = kinds.map(|kind| format!("{kind}/status"));
-    let role = json!({
-        "apiVersion": format!("{group}/v1"), "kind": "Role", "metadata": metadata,
-        "rules": [
-            {"apiGroups": ["weir.dev"], "resources": kinds, "verbs": ["list", "watch"]},
-            {"apiGroups": ["weir.dev"], "resources": statuses, "verbs": ["patch"]},
-            {"apiGroups": [""], "resources": ["secrets"], "verbs": ["list", "watch"]},
-            {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
-        ],
-    });
-    let binding = json!({
-        "apiVersion": format!("{group}/v1"), "kind": "RoleBinding", "metadata": metadata,
-        "roleRef": {"apiGroup": group, "kind": "Role", "name": "weir-operator-watch"},
-        "subjects": [{"kind": "ServiceAccount", "name": OPERATOR, "namespace": SYSTEM}],
-    });
-    format!("{role}\n---\n{binding}\n")
 }
 
 /// The same policy in every namespace, over a provider of the namespace's own.

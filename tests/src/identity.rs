@@ -17,6 +17,9 @@ pub const SYSTEM: &str = "weir-system";
 /// The `ServiceAccount` of the operator.
 pub const OPERATOR: &str = "weir-operator";
 
+/// The `ClusterRole` of the operator, and its binding.
+pub const OPERATOR_CLUSTER_ROLE: &str = "weir-system-weir-operator";
+
 /// The `ServiceAccount` of the routers.
 pub const ROUTER: &str = "weir-router";
 
@@ -27,8 +30,20 @@ pub fn user(service_account: &str) -> String {
 
 /// Installs what the chart renders for who the processes are and what they may do, and nothing else of it.
 pub async fn install(kubectl: &Kubectl) -> Result<()> {
+    install_rendered(kubectl, &[]).await
+}
+
+/// The same for an operator that only looks into these namespaces and its own, and takes ClusterProviders for absent.
+pub async fn install_confined(kubectl: &Kubectl, namespaces: &[&str]) -> Result<()> {
+    let watched = format!("watchNamespaces={}", json!(namespaces));
+    let values = ["--set-json", &watched, "--set=providers.cluster.access=None"];
+    install_rendered(kubectl, &values).await
+}
+
+async fn install_rendered(kubectl: &Kubectl, values: &[&str]) -> Result<()> {
     let charts = Charts::offline(&Tools::find()?, Helm::Four)?;
-    let objects = charts.render(&["--skip-tests"]).await?;
+    let values = [&["--set=test.enabled=false"], values].concat();
+    let objects = charts.render(&values).await?;
     let rights = objects.iter().filter(|object| is_about_rights(object));
     let list = json!({"apiVersion": "v1", "kind": "List", "items": rights.collect::<Vec<_>>()});
     kubectl.apply(&list.to_string()).await.map(drop)
