@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::health::Health;
 use crate::metrics::Metrics;
 
 /// What the port shows.
@@ -18,6 +19,8 @@ pub struct Shown {
     pub metrics: Metrics,
     /// Whether every watch has delivered its first full list.
     pub synced: watch::Receiver<bool>,
+    /// How the watches do.
+    pub health: Health,
 }
 
 /// Serves `/livez`, `/readyz` and `/metrics` until `stop`.
@@ -35,18 +38,54 @@ fn router(shown: Shown) -> Router {
         .with_state(shown)
 }
 
-async fn ready(State(shown): State<Shown>) -> (StatusCode, &'static str) {
+/// What fails now is told either way; once everything has been listed, it is no reason to be restarted.
+async fn ready(State(shown): State<Shown>) -> (StatusCode, String) {
+    let lines = shown.health.lines();
     if *shown.synced.borrow() {
-        (StatusCode::OK, "ok\n")
+        (StatusCode::OK, format!("ok\n{lines}"))
     } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "not every watch has delivered its first list yet\n",
-        )
+        let waiting = "not every watch has delivered its first list yet\n";
+        (StatusCode::SERVICE_UNAVAILABLE, format!("{waiting}{lines}"))
     }
 }
 
 async fn metrics(State(shown): State<Shown>) -> impl IntoResponse {
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, content_type)], shown.metrics.render())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::extract::State;
+    use axum::http::StatusCode;
+    use tokio::sync::watch;
+
+    use super::{Shown, ready};
+    use crate::health::Health;
+    use crate::metrics::Metrics;
+    use crate::territory::Part;
+    use crate::trouble::Trouble;
+
+    #[tokio::test]
+    async fn readiness_says_what_it_waits_for_and_outlasts_later_trouble() {
+        let (synced, told) = watch::channel(false);
+        let health = Health::new(Metrics::default());
+        let shown = Shown {
+            metrics: Metrics::default(),
+            synced: told,
+            health: health.clone(),
+        };
+        let part = Part {
+            kind: "FallbackPolicy",
+            namespace: None,
+        };
+        health.failed(&part, Trouble::NotInstalled);
+        let (code, text) = ready(State(shown.clone())).await;
+        assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(text.contains("FallbackPolicy: NotInstalled: "), "{text}");
+        synced.send_replace(true);
+        let (code, text) = ready(State(shown)).await;
+        assert_eq!(code, StatusCode::OK);
+        assert!(text.contains("FallbackPolicy: NotInstalled: "), "{text}");
+    }
 }

@@ -18,6 +18,7 @@ pub(crate) struct Mock(Arc<Mutex<Inner>>);
 struct Inner {
     writes: Vec<Write>,
     refused: Vec<&'static str>,
+    refusals: usize,
     foreign_key: Option<&'static str>,
 }
 
@@ -48,6 +49,23 @@ impl Mock {
             .push(path);
     }
 
+    /// Refuses nothing any more.
+    pub(crate) fn relent(&self) {
+        self.0
+            .lock()
+            .expect("no test panics while it holds this")
+            .refused
+            .clear();
+    }
+
+    /// How many writes were refused.
+    pub(crate) fn refusals(&self) -> usize {
+        self.0
+            .lock()
+            .expect("no test panics while it holds this")
+            .refusals
+    }
+
     /// Answers the next apply as if someone else had put this data key in.
     pub(crate) fn put_in(&self, key: &'static str) {
         self.0
@@ -70,9 +88,21 @@ impl Mock {
         self.writes().into_iter().map(|write| write.path).collect()
     }
 
+    /// The reasons that the writes of a status gave for a condition, in order.
+    pub(crate) fn reasons(&self, path: &str, condition: &str) -> Vec<String> {
+        let writes = self.writes().into_iter().filter(|write| write.path == path);
+        let reason = |write: Write| {
+            let conditions = write.body["status"]["conditions"].as_array()?.clone();
+            let found = conditions.into_iter().find(|found| found["type"] == condition)?;
+            Some(found["reason"].as_str()?.to_owned())
+        };
+        writes.filter_map(reason).collect()
+    }
+
     fn take(&self, path: &str, query: &str, body: Value) -> Response {
         let mut inner = self.0.lock().expect("no test panics while it holds this");
         if inner.refused.contains(&path) {
+            inner.refusals += 1;
             return failure(StatusCode::UNPROCESSABLE_ENTITY, "Invalid");
         }
         let mut object = body.clone();

@@ -20,7 +20,7 @@ use weir_table::Scope;
 pub use secrets::SecretStore;
 pub use tables::PublishedTable;
 
-use crate::config_map::{ObservedTable, RemovedTable};
+use crate::config_map::{Form, ObservedTable, RemovedTable};
 use crate::endpoints::ObservedSlice;
 use crate::observe::{Observed, ObservedSecret, Record, SecretId};
 use crate::territory::Part;
@@ -72,6 +72,11 @@ pub enum Change {
 }
 
 impl Change {
+    /// Whether somebody else has changed a table: the operator never writes one that it would not read as its own.
+    pub fn is_foreign(&self) -> bool {
+        matches!(self, Self::Table(Delta::Applied(observed)) if observed.standing.form == Form::Altered)
+    }
+
     /// Of what this is a full list, if it is one.
     pub fn listed(&self) -> Option<Part> {
         match self {

@@ -18,6 +18,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::MANAGER;
+use crate::metrics::Metrics;
+use crate::trouble::Trouble;
+
 /// How long others wait after the last sign of life.
 const DURATION: Duration = Duration::from_secs(6);
 /// How much earlier the holder stops writing.
@@ -26,6 +30,8 @@ const MARGIN: Duration = Duration::from_secs(1);
 const RENEW: Duration = Duration::from_secs(2);
 /// How often the others look, and how soon a failed renewal is tried again.
 const LOOK: Duration = Duration::from_millis(500);
+/// By how many seconds a clock may be off before that is told.
+const SKEW: i64 = 5;
 /// How long a request may take.
 const REQUEST: Duration = Duration::from_secs(2);
 
@@ -170,6 +176,54 @@ pub struct Elector {
     sighting: Sighting,
     tenure: watch::Sender<Option<Tenure>>,
     terms: u64,
+    metrics: Metrics,
+    /// What the clock was off when that was last told.
+    skew: i64,
+}
+
+/// Why a replica stops leading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loss {
+    Expired,
+    Taken,
+    Deleted,
+    Released,
+}
+
+impl Loss {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Expired => "Expired",
+            Self::Taken => "Taken",
+            Self::Deleted => "Deleted",
+            Self::Released => "Released",
+        }
+    }
+
+    const fn meaning(self) -> &'static str {
+        match self {
+            Self::Expired => "the lease could not be renewed in time",
+            Self::Taken => "another replica was faster",
+            Self::Deleted => "the lease was deleted",
+            Self::Released => "shutting down",
+        }
+    }
+}
+
+/// This clock, which said `now` when a renewal was sent, less the API server's by the time that it gave to the
+/// renewal. Whole seconds, for that is how it writes them.
+fn skew(renewed: &Lease, now: Timestamp) -> Option<i64> {
+    let ours = renewed
+        .metadata
+        .managed_fields
+        .iter()
+        .flatten()
+        .filter(|entry| entry.manager.as_deref() == Some(MANAGER));
+    let latest = ours
+        .filter_map(|entry| entry.time.as_ref())
+        .map(|time| time.0)
+        .max()?;
+    Some(now.as_second() - latest.as_second())
 }
 
 impl std::fmt::Debug for Elector {
@@ -183,7 +237,7 @@ impl std::fmt::Debug for Elector {
 
 impl Elector {
     /// An elector for the Lease `name`, in which this replica calls itself `identity`.
-    pub fn new(api: Api<Lease>, name: &str, identity: &str) -> Self {
+    pub fn new(api: Api<Lease>, name: &str, identity: &str, metrics: Metrics) -> Self {
         Self {
             api,
             name: name.to_owned(),
@@ -194,6 +248,8 @@ impl Elector {
             },
             tenure: watch::Sender::new(None),
             terms: 0,
+            metrics,
+            skew: 0,
         }
     }
 
@@ -217,18 +273,16 @@ impl Elector {
     /// Looks, claims if that is possible, and says how long to wait.
     async fn round(&mut self) -> Duration {
         if !self.is_holding() {
-            self.lose("the lease could not be renewed in time");
+            self.lose(Loss::Expired);
         }
         match timeout(REQUEST, self.attempt()).await {
             Ok(Ok(())) => {}
             Ok(Err(kube::Error::Api(status))) if status.is_conflict() || status.is_already_exists() => {
-                self.lose("another replica was faster");
+                self.lose(Loss::Taken);
             }
-            Ok(Err(kube::Error::Api(status))) if status.is_not_found() => self.lose("the lease was deleted"),
-            Ok(Err(error)) => {
-                tracing::warn!(error = %crate::publish::describe(&error), "the lease can't be had");
-            }
-            Err(_) => tracing::warn!("the lease can't be had: no answer from the API server"),
+            Ok(Err(kube::Error::Api(status))) if status.is_not_found() => self.lose(Loss::Deleted),
+            Ok(Err(error)) => self.tell(Trouble::of(&error), &crate::publish::describe(&error)),
+            Err(_) => self.tell(Trouble::Timeout, "no answer"),
         }
         if self.is_holding() { RENEW } else { LOOK }
     }
@@ -247,16 +301,17 @@ impl Elector {
     }
 
     async fn write_claim(&mut self) -> Result<(), kube::Error> {
-        let sent_at = Instant::now();
-        let claim = self.sighting.claim(&self.name, &self.identity, Timestamp::now());
-        let written = match &self.sighting.lease {
-            None => self.api.create(&PostParams::default(), &claim).await?,
-            Some(_) => {
-                self.api
-                    .replace(&self.name, &PostParams::default(), &claim)
-                    .await?
-            }
+        let (sent_at, time) = (Instant::now(), Timestamp::now());
+        let claim = self.sighting.claim(&self.name, &self.identity, time);
+        let params = PostParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PostParams::default()
         };
+        let written = match &self.sighting.lease {
+            None => self.api.create(&params, &claim).await?,
+            Some(_) => self.api.replace(&self.name, &params, &claim).await?,
+        };
+        self.compare_clocks(&written, time);
         self.sighting.update(Some(written), sent_at);
         self.hold(sent_at + DURATION.saturating_sub(MARGIN));
         Ok(())
@@ -273,8 +328,29 @@ impl Elector {
         }));
     }
 
-    fn lose(&mut self, why: &str) {
+    fn tell(&self, trouble: Trouble, told: &str) {
+        self.metrics.lease_failed(trouble);
+        let (reason, meaning) = (trouble.word(), trouble.meaning());
+        tracing::warn!(reason, meaning, told, "the lease can't be had");
+    }
+
+    /// A clock that is off is told once, and again when it is off by something else.
+    fn compare_clocks(&mut self, renewed: &Lease, now: Timestamp) {
+        let Some(seconds) = skew(renewed, now) else { return };
+        self.metrics.clock_skew(seconds);
+        if seconds.abs() > SKEW && (seconds - self.skew).abs() > SKEW {
+            tracing::warn!(
+                seconds,
+                "this machine's clock is off the API server's: keys expire, and certificates are judged, by it"
+            );
+            self.skew = seconds;
+        }
+    }
+
+    fn lose(&mut self, loss: Loss) {
         if self.tenure.send_replace(None).is_some() {
+            self.metrics.lease_lost(loss.word());
+            let why = loss.meaning();
             tracing::warn!(why, "not leading any more: this replica has stopped writing");
         }
     }
@@ -288,7 +364,7 @@ impl Elector {
     /// Lets the next replica in at once.
     async fn let_go(mut self) {
         let was_holding = self.is_holding();
-        self.lose("shutting down");
+        self.lose(Loss::Released);
         if was_holding {
             let free = self.sighting.release(&self.name);
             let params = PostParams::default();
@@ -306,7 +382,7 @@ mod tests {
     use k8s_openapi::jiff::Timestamp;
     use tokio::time::Instant;
 
-    use super::{DURATION, Gate, Sighting};
+    use super::{DURATION, Gate, Sighting, skew};
 
     fn held_by(holder: &str, version: &str) -> Lease {
         let nobody = Sighting {
@@ -377,6 +453,21 @@ mod tests {
             (spec.holder_identity.as_deref(), spec.lease_transitions),
             (Some("b"), Some(2))
         );
+    }
+
+    #[test]
+    fn clocks_are_compared_by_the_time_that_the_api_server_gave_to_ones_own_write() {
+        let mut lease = held_by("a", "7");
+        let entry = |manager: &str, time: &str| serde_json::json!({"manager": manager, "time": time});
+        let entries = serde_json::json!([
+            entry("weir-operator", "2026-01-01T00:00:00Z"),
+            entry("weir-operator", "2026-01-01T00:01:00Z"),
+            entry("kubectl-edit", "2026-01-01T00:05:00Z"),
+        ]);
+        assert_eq!(skew(&lease, Timestamp::UNIX_EPOCH), None);
+        lease.metadata.managed_fields = serde_json::from_value(entries).expect("entries");
+        let now: Timestamp = "2026-01-01T00:01:07.9Z".parse().expect("a time");
+        assert_eq!(skew(&lease, now), Some(7));
     }
 
     #[test]

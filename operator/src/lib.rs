@@ -4,7 +4,8 @@
 //! [`endpoints`] (API objects to values and back), [`index`] (all that is known), [`debounce`] (when to look
 //! again), [`reconcile`] (names the steps), [`work`] (what the objects compile to), [`credentials`] and
 //! [`publish`] (what routers read), [`rollout`] (what routers say), [`report`] (what people read). Around
-//! them: [`lease`] (who may write), [`token`] (what routers want to see), [`admin`] and [`metrics`], [`secret`],
+//! them: [`lease`] (who may write), [`token`] (what routers want to see), [`trouble`], [`health`]
+//! and [`setback`] (what stands in the way), [`admin`] and [`metrics`], [`secret`],
 //! [`args`] and [`run`].
 //!
 //! Compiling is `weir-policy`'s business: nothing here decides what a policy means.
@@ -17,6 +18,7 @@ pub mod config_map;
 pub mod credentials;
 pub mod debounce;
 pub mod endpoints;
+pub mod health;
 pub mod index;
 pub mod lease;
 pub mod metrics;
@@ -27,8 +29,10 @@ pub mod report;
 pub mod rollout;
 pub mod run;
 pub mod secret;
+pub mod setback;
 pub mod territory;
 pub mod token;
+pub mod trouble;
 pub mod watch;
 pub mod work;
 

@@ -1,5 +1,6 @@
 //! The operator's own metrics, and nothing else: no decision is made here.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -10,10 +11,11 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 use weir_table::Scope;
 
 use crate::publish::Failure;
+use crate::trouble::Trouble;
 
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -26,50 +28,60 @@ pub enum Written {
     Removal,
 }
 
-/// How a write ended.
+/// What somebody else has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub enum Ending {
-    /// It was done.
-    Done,
-    /// The object had changed, or was gone.
-    Conflict,
-    /// The lease was not held.
-    NotLeading,
-    /// The API server did not do it.
-    Failed,
+pub enum Foreign {
+    /// A table's ConfigMap.
+    Table,
+    /// The status of an object.
+    Status,
 }
 
-impl<T> From<&Result<T, Failure>> for Ending {
-    fn from(result: &Result<T, Failure>) -> Self {
-        match result {
-            Ok(_) => Self::Done,
-            Err(Failure::Conflict | Failure::NotFound) => Self::Conflict,
-            Err(Failure::NotLeading) => Self::NotLeading,
-            Err(
-                Failure::CredentialsFirst
-                | Failure::Altered
-                | Failure::TooLarge
-                | Failure::Timeout
-                | Failure::Refused(_),
-            ) => Self::Failed,
-        }
-    }
+/// How a ready router does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum RouterState {
+    /// It says what it serves.
+    Answering,
+    /// It does not.
+    Silent,
+}
+
+/// How a write ended, in one word.
+fn ending<T>(result: &Result<T, Failure>) -> &'static str {
+    result.as_ref().map_or_else(Failure::word, |_| "Done")
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PublishLabels {
     kind: Written,
-    result: Ending,
+    result: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ResultLabel {
-    result: Ending,
+    result: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct KindLabel {
+struct WatchLabels {
     kind: &'static str,
+    reason: Trouble,
+}
+
+/// A word of one of the crate's closed lists.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ForeignLabel {
+    kind: Foreign,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabel {
+    state: RouterState,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -85,10 +97,18 @@ pub struct Metrics {
     compile_seconds: Histogram,
     defects: Counter,
     publishes: Family<PublishLabels, Counter>,
+    tables_unpublished: Family<ReasonLabel, Gauge>,
+    foreign_changes: Family<ForeignLabel, Counter>,
     status_patches: Family<ResultLabel, Counter>,
-    watch_errors: Family<KindLabel, Counter>,
+    watch_errors: Family<WatchLabels, Counter>,
+    watches_failing: Family<WatchLabels, Gauge>,
     table_bytes: Family<TableLabel, Gauge<f64, AtomicU64>>,
     leader: Gauge,
+    lease_errors: Family<ReasonLabel, Counter>,
+    lease_losses: Family<ReasonLabel, Counter>,
+    clock_skew_seconds: Gauge,
+    routers: Family<StateLabel, Gauge>,
+    router_errors: Family<ReasonLabel, Counter>,
     rollouts_pending: Gauge,
 }
 
@@ -97,50 +117,51 @@ const COMPILE_BUCKETS: [f64; 9] = [
     0.000_05, 0.000_2, 0.000_8, 0.003_2, 0.012_8, 0.051_2, 0.204_8, 0.819_2, 6.5,
 ];
 
+/// Registers what it is asked for, and hands it out.
+struct Register(Registry);
+
+impl Register {
+    fn add<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
+        self.0.register(name, help, metric.clone());
+        metric
+    }
+
+    fn plain<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
+        self.add(name, help, M::default())
+    }
+}
+
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("weir_operator");
-        let compile_seconds = Histogram::new(COMPILE_BUCKETS);
-        let (defects, leader, rollouts_pending) = (Counter::default(), Gauge::default(), Gauge::default());
-        let publishes = Family::default();
-        let status_patches = Family::default();
-        let watch_errors = Family::default();
-        let table_bytes = Family::default();
-        registry.register(
-            "compile_seconds",
-            "Time to compile one scope",
-            compile_seconds.clone(),
-        );
-        registry.register(
-            "compile_defects",
-            "Tables that broke an invariant and were not published",
-            defects.clone(),
-        );
-        registry.register("publishes", "Writes of what routers read", publishes.clone());
-        registry.register("status_patches", "Writes of statuses", status_patches.clone());
-        registry.register("watch_errors", "Failures of watches", watch_errors.clone());
-        registry.register(
-            "table_bytes",
-            "Size of each table's document",
-            table_bytes.clone(),
-        );
-        registry.register("leader", "1 while this replica writes", leader.clone());
-        registry.register(
-            "rollouts_pending",
-            "Tables that some ready router does not serve yet",
-            rollouts_pending.clone(),
-        );
-        let registry = Arc::new(registry);
+        let mut all = Register(Registry::with_prefix("weir_operator"));
+        let buckets = Histogram::new(COMPILE_BUCKETS);
         Self {
-            registry,
-            compile_seconds,
-            defects,
-            publishes,
-            status_patches,
-            watch_errors,
-            table_bytes,
-            leader,
-            rollouts_pending,
+            compile_seconds: all.add("compile_seconds", "Time to compile one scope", buckets),
+            defects: all.plain(
+                "compile_defects",
+                "Tables that broke an invariant and were not published",
+            ),
+            publishes: all.plain("publishes", "Writes of what routers read"),
+            tables_unpublished: all.plain(
+                "tables_unpublished",
+                "Tables whose newest version can't be written now",
+            ),
+            foreign_changes: all.plain("foreign_changes", "Changes by others of what the operator wrote"),
+            status_patches: all.plain("status_patches", "Writes of statuses"),
+            watch_errors: all.plain("watch_errors", "Failures of watches"),
+            watches_failing: all.plain("watches_failing", "Watches that fail now"),
+            table_bytes: all.plain("table_bytes", "Size of each table's document"),
+            leader: all.plain("leader", "1 while this replica writes"),
+            lease_errors: all.plain("lease_errors", "Requests for the lease that failed"),
+            lease_losses: all.plain("lease_losses", "How often this replica had to stop leading"),
+            clock_skew_seconds: all.plain("clock_skew_seconds", "This machine's clock less the API server's"),
+            routers: all.plain("routers", "Ready routers, by whether they say what they serve"),
+            router_errors: all.plain("router_errors", "Questions to routers that got no answer"),
+            rollouts_pending: all.plain(
+                "rollouts_pending",
+                "Tables that some ready router does not serve yet",
+            ),
+            registry: Arc::new(all.0),
         }
     }
 }
@@ -161,7 +182,7 @@ impl Metrics {
         self.publishes
             .get_or_create(&PublishLabels {
                 kind,
-                result: result.into(),
+                result: ending(result),
             })
             .inc();
     }
@@ -170,14 +191,75 @@ impl Metrics {
     pub fn reported<T>(&self, result: &Result<T, Failure>) {
         self.status_patches
             .get_or_create(&ResultLabel {
-                result: result.into(),
+                result: ending(result),
             })
             .inc();
     }
 
+    /// How many tables can't be written now, by why; a word that is left out stands for none.
+    pub fn unpublished(&self, counts: &BTreeMap<&'static str, usize>) {
+        self.tables_unpublished.clear();
+        for (reason, count) in counts {
+            let count = i64::try_from(*count).unwrap_or(i64::MAX);
+            self.tables_unpublished
+                .get_or_create(&ReasonLabel { reason })
+                .set(count);
+        }
+    }
+
+    /// Somebody else has changed what the operator wrote.
+    pub fn foreign_change(&self, kind: Foreign) {
+        self.foreign_changes.get_or_create(&ForeignLabel { kind }).inc();
+    }
+
     /// A watch failed.
-    pub fn watch_failed(&self, kind: &'static str) {
-        self.watch_errors.get_or_create(&KindLabel { kind }).inc();
+    pub fn watch_failed(&self, kind: &'static str, reason: Trouble) {
+        self.watch_errors
+            .get_or_create(&WatchLabels { kind, reason })
+            .inc();
+    }
+
+    /// A watch fails from now on.
+    pub fn watch_fails(&self, kind: &'static str, reason: Trouble) {
+        self.watches_failing
+            .get_or_create(&WatchLabels { kind, reason })
+            .inc();
+    }
+
+    /// It does not fail any more, or for another reason.
+    pub fn watch_recovers(&self, kind: &'static str, reason: Trouble) {
+        self.watches_failing
+            .get_or_create(&WatchLabels { kind, reason })
+            .dec();
+    }
+
+    /// A request for the lease failed.
+    pub fn lease_failed(&self, reason: Trouble) {
+        let reason = reason.word();
+        self.lease_errors.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// This replica has stopped leading.
+    pub fn lease_lost(&self, reason: &'static str) {
+        self.lease_losses.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// This machine's clock less the API server's, in seconds.
+    pub fn clock_skew(&self, seconds: i64) {
+        self.clock_skew_seconds.set(seconds);
+    }
+
+    /// How many ready routers say what they serve, and how many do not.
+    pub fn routers(&self, answering: usize, silent: usize) {
+        for (state, count) in [(RouterState::Answering, answering), (RouterState::Silent, silent)] {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.routers.get_or_create(&StateLabel { state }).set(count);
+        }
+    }
+
+    /// A router was asked in vain.
+    pub fn router_failed(&self, reason: &'static str) {
+        self.router_errors.get_or_create(&ReasonLabel { reason }).inc();
     }
 
     /// The size of a scope's document.
@@ -223,8 +305,47 @@ fn table_label(scope: &Scope) -> TableLabel {
 
 #[cfg(test)]
 mod tests {
-    use super::{Metrics, Written};
+    use weir_table::Scope;
+
+    use super::{Foreign, Metrics, Written};
     use crate::publish::Failure;
+    use crate::trouble::Trouble;
+
+    /// A family without any labels is not rendered.
+    fn touch(metrics: &Metrics) {
+        metrics.published(Written::Table, &Ok(()));
+        metrics.unpublished(&[("Quota", 1)].into());
+        metrics.foreign_change(Foreign::Table);
+        metrics.reported(&Ok(()));
+        metrics.watch_failed("Secret", Trouble::Forbidden);
+        metrics.watch_fails("Secret", Trouble::Forbidden);
+        metrics.table_size(&Scope::Cluster, 1);
+        metrics.lease_failed(Trouble::Timeout);
+        metrics.lease_lost("Taken");
+        metrics.routers(1, 0);
+        metrics.router_failed("Late");
+    }
+
+    #[test]
+    fn every_metric_is_in_the_documentation() {
+        let page = include_str!("../../docs/operator.md");
+        let metrics = Metrics::default();
+        touch(&metrics);
+        let text = metrics.render();
+        let named = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        let rows: Vec<String> = named
+            .map(|(name, kind)| match kind {
+                "counter" => format!("\n| `{name}_total` | counter |"),
+                kind => format!("\n| `{name}` | {kind} |"),
+            })
+            .collect();
+        assert_eq!(rows.len(), 16, "{text}");
+        for row in rows {
+            assert!(page.contains(&row), "{row}");
+        }
+    }
 
     #[test]
     fn writes_are_counted_by_what_they_were_and_how_they_ended() {

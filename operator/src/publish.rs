@@ -26,6 +26,7 @@ use crate::config_map::{self, ObservedTable, Standing, data_keys};
 use crate::credentials::{self, Shard, Vault};
 use crate::index::PublishedTable;
 use crate::lease::Gate;
+use crate::trouble::Trouble;
 
 /// How many writes are under way at once.
 const CONCURRENCY: usize = 16;
@@ -33,7 +34,7 @@ const CONCURRENCY: usize = 16;
 const WRITE: Duration = Duration::from_secs(10);
 
 /// Why something was not written.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Failure {
     /// The lease is not held, or not any more.
     #[error("this replica is not leading")]
@@ -57,8 +58,43 @@ pub enum Failure {
     #[error("the API server did not answer in time")]
     Timeout,
     /// The API server did not do it.
-    #[error("{0}")]
-    Refused(String),
+    #[error("{told}")]
+    Refused {
+        /// What kind of trouble that is.
+        why: Trouble,
+        /// The API server's own words.
+        told: String,
+    },
+}
+
+impl Failure {
+    /// One word, as in metrics.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::NotLeading => "NotLeading",
+            Self::Conflict => Trouble::Conflict.word(),
+            Self::NotFound => Trouble::NotFound.word(),
+            Self::CredentialsFirst => "CredentialsFirst",
+            Self::Altered => "Altered",
+            Self::TooLarge => Trouble::TooLarge.word(),
+            Self::Timeout => Trouble::Timeout.word(),
+            Self::Refused { why, .. } => why.word(),
+        }
+    }
+
+    /// What it means, for people: always the same words, so that a status that quotes them rests.
+    pub const fn meaning(&self) -> &'static str {
+        match self {
+            Self::NotLeading => "this replica is not leading",
+            Self::Conflict => Trouble::Conflict.meaning(),
+            Self::NotFound => Trouble::NotFound.meaning(),
+            Self::CredentialsFirst => "a credential that the table names could not be written",
+            Self::Altered => "what is written is altered on its way, as by a mutating webhook",
+            Self::TooLarge => Trouble::TooLarge.meaning(),
+            Self::Timeout => Trouble::Timeout.meaning(),
+            Self::Refused { why, .. } => why.meaning(),
+        }
+    }
 }
 
 impl From<kube::Error> for Failure {
@@ -66,7 +102,10 @@ impl From<kube::Error> for Failure {
         match &error {
             kube::Error::Api(status) if status.is_conflict() => Self::Conflict,
             kube::Error::Api(status) if status.is_not_found() => Self::NotFound,
-            _ => Self::Refused(describe(&error)),
+            _ => Self::Refused {
+                why: Trouble::of(&error),
+                told: describe(&error),
+            },
         }
     }
 }

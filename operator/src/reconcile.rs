@@ -25,10 +25,11 @@ use crate::debounce::Debounce;
 use crate::endpoints::admin_addresses;
 use crate::index::{Change, Effect, Effects, Index};
 use crate::lease::Gate;
-use crate::metrics::Metrics;
+use crate::metrics::{Foreign, Metrics};
 use crate::report::Reporter;
 use crate::rollout::Fleet;
 use crate::rollout::poll::{Expected, ExpectedTable};
+use crate::setback::Setbacks;
 use crate::territory::{Listing, News, Part, Territory};
 use crate::work::{Compilation, Work};
 
@@ -97,6 +98,12 @@ pub struct Reconciler {
     /// The statuses under way.
     patches: JoinSet<reporting::Finished>,
     patching: BTreeSet<ObjectRef>,
+    /// The tables that can't be written now.
+    unpublished: Setbacks<Scope>,
+    /// The statuses that can't be written now.
+    unreported: Setbacks<ObjectRef>,
+    /// The status of each object as it was last written.
+    told: BTreeMap<ObjectRef, reporting::Told>,
     /// Since when each policy has been on its way to the routers.
     on_the_way: BTreeMap<ObjectRef, Instant>,
 }
@@ -119,6 +126,9 @@ impl Reconciler {
             job: JoinSet::new(),
             patches: JoinSet::new(),
             patching: BTreeSet::new(),
+            unpublished: Setbacks::default(),
+            unreported: Setbacks::default(),
+            told: BTreeMap::new(),
             on_the_way: BTreeMap::new(),
         }
     }
@@ -178,6 +188,9 @@ impl Reconciler {
 
     fn take_in(&mut self, change: Change) {
         let listed = change.listed();
+        if change.is_foreign() {
+            self.edges.metrics.foreign_change(Foreign::Table);
+        }
         let effects = self.index.apply(change);
         self.mark(effects);
         match listed.map_or(News::None, |part| self.listing.note(&part)) {
@@ -252,6 +265,9 @@ impl Reconciler {
                 );
             }
         }
+        if !self.work.has_draft(scope) {
+            self.can_be_published(scope);
+        }
         self.plan_due = true;
         self.mark_reports(scope);
     }
@@ -271,6 +287,9 @@ impl Reconciler {
             return;
         }
         self.term = term;
+        self.unpublished = Setbacks::default();
+        self.unreported = Setbacks::default();
+        self.edges.metrics.unpublished(&self.unpublished.counts());
         self.fleet = None;
         self.vault = None;
         self.vault_due = Instant::now();

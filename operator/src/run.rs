@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::MANAGER;
 use crate::admin::{self, Shown};
 use crate::args::{Args, ClusterProviders, NamespacedProviders};
+use crate::health::Health;
 use crate::lease::{Elector, Gate};
 use crate::metrics::Metrics;
 use crate::reconcile::{Edges, Reconciler};
@@ -58,17 +59,19 @@ pub async fn run(args: Args) -> Result<(), Error> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), identity, %address, "starting");
 
     let lease = Api::<Lease>::namespaced(client.clone(), &args.namespace);
-    let elector = Elector::new(lease, &args.lease_name, &identity);
+    let metrics = Metrics::default();
+    let health = Health::new(metrics.clone());
+    let elector = Elector::new(lease, &args.lease_name, &identity, metrics.clone());
     let gate = elector.gate();
     let recorder = Recorder::new(client.clone(), source(identity));
     let reporter = Reporter::new(client.clone(), recorder, gate.clone());
     let (synced, synced_rx) = watch::channel(false);
     let last = CancellationToken::new();
     let electing = tokio::spawn(elect(elector, synced_rx.clone(), last.clone()));
-    let metrics = Metrics::default();
     let shown = Shown {
         metrics: metrics.clone(),
         synced: synced_rx,
+        health: health.clone(),
     };
     let serving = tokio::spawn(admin::serve(listener, shown, stop.clone()));
     work(
@@ -78,6 +81,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
             gate,
             reporter,
             metrics,
+            health,
             synced,
         },
         &stop,
@@ -109,6 +113,7 @@ struct Start {
     gate: Gate,
     reporter: Reporter,
     metrics: Metrics,
+    health: Health,
     synced: watch::Sender<bool>,
 }
 
@@ -120,18 +125,19 @@ async fn work(start: Start, stop: &CancellationToken) {
         gate,
         reporter,
         metrics,
+        health,
         synced,
     } = start;
     let (expected, expected_rx) = watch::channel(None);
     let (fleet_tx, fleet) = watch::channel(None);
     let territory = territory(&args);
-    let token = token_source(&client, &args, &gate, &metrics, stop);
+    let token = token_source(&client, &args, &gate, &health, stop);
     let sources = Sources {
         namespace: args.namespace.clone(),
         territory: territory.clone(),
         router_service: args.router_service,
     };
-    let changes = watch_all(&client, &sources, &metrics, stop);
+    let changes = watch_all(&client, &sources, &health, stop);
     let poll = Poll::new(token, metrics.clone());
     let polling = tokio::spawn(poll.run(expected_rx, fleet_tx, stop.clone()));
     let edges = Edges {
@@ -166,14 +172,14 @@ fn token_source(
     client: &Client,
     args: &Args,
     gate: &Gate,
-    metrics: &Metrics,
+    health: &Health,
     stop: &CancellationToken,
 ) -> TokenSource {
     let Some(name) = &args.admin_token_secret else {
         let file = args.admin_token_file.clone();
         return file.map_or(TokenSource::Nowhere, TokenSource::File);
     };
-    let seen = watch_token(client, &args.namespace, name, metrics, stop);
+    let seen = watch_token(client, &args.namespace, name, health, stop);
     let (token, told) = watch::channel(None);
     let keeper = Keeper {
         api: Api::<Secret>::namespaced(client.clone(), &args.namespace),

@@ -25,6 +25,7 @@ use crate::credentials::wipe;
 use crate::index::Delta;
 use crate::lease::Gate;
 use crate::publish::{Failure, send};
+use crate::trouble::Trouble;
 
 /// The key of the Secret under which the token stands.
 pub const TOKEN_KEY: &str = "token";
@@ -239,7 +240,10 @@ fn random<const N: usize>() -> Result<Zeroizing<String>, Failure> {
     let mut bytes = Zeroizing::new([0; N]);
     let filled = getrandom(&mut *bytes, GetRandomFlags::empty());
     if filled != Ok(N) {
-        return Err(Failure::Refused("the system gives no random bytes".to_owned()));
+        return Err(Failure::Refused {
+            why: Trouble::Other,
+            told: "the system gives no random bytes".to_owned(),
+        });
     }
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));

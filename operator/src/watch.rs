@@ -17,6 +17,7 @@ use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use weir_policy::api::{AccessKey, ClusterProvider, FallbackPolicy, LoadBalancingPolicy, Provider};
 use weir_policy::object::{ObjectKind, ObjectRef};
@@ -24,18 +25,20 @@ use weir_policy::object::{ObjectKind, ObjectRef};
 use crate::args::ClusterProviders;
 use crate::config_map::{self, RemovedTable, TABLE_LABEL};
 use crate::endpoints;
+use crate::health::{Health, Tidings};
 use crate::index::{Change, Delta};
-use crate::metrics::Metrics;
 use crate::observe::{self, Observed, Status};
 use crate::publish::describe;
-use crate::territory::Territory;
+use crate::territory::{Part, Territory};
 use crate::token::{self, Seen};
+use crate::trouble::Trouble;
 
 /// Selects the Secrets that may be used as credentials; no other is ever read.
 const CREDENTIAL_SELECTOR: &str = "weir.dev/credential=true";
 
-/// The answer for a kind that does not exist; it comes without a reason.
-const NOT_FOUND: u16 = 404;
+/// A watch that has not failed for so long works again, even where nothing happens that it could tell. Longer
+/// than it takes to connect in vain.
+const QUIET: Duration = Duration::from_mins(1);
 
 /// The longest wait before a failed watch is tried again. The client library's half a minute, once for the
 /// failure and once more for the full list that follows an outage, would be a minute of stale tables.
@@ -55,12 +58,10 @@ pub struct Sources {
 /// The common end of watches that tell of `M`.
 #[derive(Debug)]
 struct Sink<M> {
-    /// What is watched.
-    kind: &'static str,
-    /// The namespace, where every namespace has a watch of its own.
-    namespace: Option<String>,
+    /// What is watched; the namespace where every namespace has a watch of its own.
+    part: Part,
     changes: mpsc::Sender<M>,
-    metrics: Metrics,
+    health: Health,
     stop: CancellationToken,
 }
 
@@ -69,10 +70,10 @@ pub fn watch_token(
     client: &Client,
     namespace: &str,
     name: &str,
-    metrics: &Metrics,
+    health: &Health,
     stop: &CancellationToken,
 ) -> mpsc::Receiver<Seen> {
-    let (sink, receiver) = Sink::new(metrics, stop);
+    let (sink, receiver) = Sink::new(health, stop);
     tokio::spawn(sink.of("AdminToken").follow(
         Api::<Secret>::namespaced(client.clone(), namespace),
         watcher::Config::default().fields(&format!("metadata.name={name}")),
@@ -87,10 +88,10 @@ pub fn watch_token(
 pub fn watch_all(
     client: &Client,
     sources: &Sources,
-    metrics: &Metrics,
+    health: &Health,
     stop: &CancellationToken,
 ) -> mpsc::Receiver<Change> {
-    let (sink, receiver) = Sink::new(metrics, stop);
+    let (sink, receiver) = Sink::new(health, stop);
     let all = watcher::Config::default;
     for place in sources.territory.places() {
         watch_namespaced(client, &sink.within(place));
@@ -189,13 +190,15 @@ fn custom_resources<K>(
 }
 
 impl<M> Sink<M> {
-    fn new(metrics: &Metrics, stop: &CancellationToken) -> (Self, mpsc::Receiver<M>) {
+    fn new(health: &Health, stop: &CancellationToken) -> (Self, mpsc::Receiver<M>) {
         let (changes, receiver) = mpsc::channel(256);
         let sink = Self {
-            kind: "",
-            namespace: None,
+            part: Part {
+                kind: "",
+                namespace: None,
+            },
             changes,
-            metrics: metrics.clone(),
+            health: health.clone(),
             stop: stop.clone(),
         };
         (sink, receiver)
@@ -203,27 +206,29 @@ impl<M> Sink<M> {
 
     /// The same, for one namespace or for all.
     fn within(&self, namespace: Option<String>) -> Self {
+        let kind = self.part.kind;
+        self.with(Part { kind, namespace })
+    }
+
+    fn of(&self, kind: &'static str) -> Self {
+        let namespace = self.part.namespace.clone();
+        self.with(Part { kind, namespace })
+    }
+
+    fn with(&self, part: Part) -> Self {
         Self {
-            namespace,
-            ..self.of(self.kind)
+            part,
+            changes: self.changes.clone(),
+            health: self.health.clone(),
+            stop: self.stop.clone(),
         }
     }
 
     /// The objects of the sink's namespace, or of all.
     fn api<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(&self, client: &Client) -> Api<K> {
-        match &self.namespace {
+        match &self.part.namespace {
             Some(namespace) => Api::namespaced(client.clone(), namespace),
             None => Api::all(client.clone()),
-        }
-    }
-
-    fn of(&self, kind: &'static str) -> Self {
-        Self {
-            kind,
-            namespace: self.namespace.clone(),
-            changes: self.changes.clone(),
-            metrics: self.metrics.clone(),
-            stop: self.stop.clone(),
         }
     }
 
@@ -242,72 +247,100 @@ impl<M> Sink<M> {
         let events = events.take_until(self.stop.clone().cancelled_owned());
         pin_mut!(events);
         let mut list = Vec::new();
-        while let Some(event) = events.next().await {
+        loop {
+            let Ok(event) = timeout(QUIET, events.next()).await else {
+                self.is_well();
+                continue;
+            };
+            let Some(event) = event else { return };
             let delta = match event {
-                Ok(Event::Init) => {
-                    list.clear();
-                    None
-                }
-                Ok(Event::InitApply(object)) => {
-                    list.extend(value(object));
-                    None
-                }
-                Ok(Event::InitDone) => Some(self.reset(std::mem::take(&mut list))),
-                Ok(Event::Apply(object)) => value(object).map(Delta::Applied),
-                Ok(Event::Delete(object)) => key(object).map(Delta::Deleted),
+                Ok(event) => self.take_in(event, &mut list, &value, &key),
                 Err(error) => {
                     self.failed(&error);
                     None
                 }
             };
-            if let Some(delta) = delta
-                && self.changes.send(wrap(delta)).await.is_err()
-            {
+            let Some(delta) = delta else { continue };
+            self.is_well();
+            if self.changes.send(wrap(delta)).await.is_err() {
                 return;
             }
         }
     }
 
+    fn take_in<K, T, D>(
+        &self,
+        event: Event<K>,
+        list: &mut Vec<T>,
+        value: &impl Fn(K) -> Option<T>,
+        key: &impl Fn(K) -> Option<D>,
+    ) -> Option<Delta<T, D>> {
+        match event {
+            Event::Init => {
+                list.clear();
+                None
+            }
+            Event::InitApply(object) => {
+                list.extend(value(object));
+                None
+            }
+            Event::InitDone => Some(self.reset(std::mem::take(list))),
+            Event::Apply(object) => value(object).map(Delta::Applied),
+            Event::Delete(object) => key(object).map(Delta::Deleted),
+        }
+    }
+
     fn reset<T, D>(&self, all: Vec<T>) -> Delta<T, D> {
-        match &self.namespace {
+        match &self.part.namespace {
             Some(namespace) => Delta::ResetIn(namespace.clone(), all),
             None => Delta::Reset(all),
         }
     }
 
-    /// Nothing is lost by a failure: the watch is started again, with a full list if need be.
+    /// Nothing is lost by a failure: the watch is started again, with a full list if need be. It is told once, not
+    /// for every attempt.
     fn failed(&self, error: &watcher::Error) {
-        let (kind, namespace) = (self.kind, self.namespace.as_deref());
-        self.metrics.watch_failed(kind);
-        match error {
-            watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == NOT_FOUND => {
-                tracing::warn!(
-                    kind,
-                    namespace,
-                    "the API server does not know this kind: install Weir's CRDs; trying again"
-                );
+        let Part { kind, namespace } = &self.part;
+        let (trouble, told) = judge(error);
+        match self.health.failed(&self.part, trouble) {
+            Tidings::Old => tracing::debug!(kind, namespace, told, "the watch fails again"),
+            Tidings::New if trouble == Trouble::Expired => {
+                tracing::info!(kind, namespace, told, "the watch begins anew");
             }
-            watcher::Error::InitialListFailed(error)
-            | watcher::Error::WatchStartFailed(error)
-            | watcher::Error::WatchFailed(error) => {
+            Tidings::New => {
+                let (reason, meaning) = (trouble.word(), trouble.meaning());
                 tracing::warn!(
                     kind,
                     namespace,
-                    error = describe(error),
+                    reason,
+                    meaning,
+                    told,
                     "the watch failed; trying again"
                 );
             }
-            watcher::Error::WatchError(status) => {
-                tracing::info!(
-                    kind,
-                    namespace,
-                    error = status.message,
-                    "the watch ended; trying again"
-                );
-            }
-            watcher::Error::NoResourceVersion => {
-                tracing::warn!(kind, namespace, "the API server can't watch this kind");
-            }
+        }
+    }
+
+    fn is_well(&self) {
+        let Part { kind, namespace } = &self.part;
+        if self.health.is_well(&self.part) == Tidings::New {
+            tracing::info!(kind, namespace, "the watch works again");
+        }
+    }
+}
+
+/// What a watch's failure amounts to, and the words for it.
+fn judge(error: &watcher::Error) -> (Trouble, String) {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => match Trouble::of(error) {
+            Trouble::NotFound => (Trouble::NotInstalled, describe(error)),
+            trouble => (trouble, describe(error)),
+        },
+        watcher::Error::WatchError(status) => (Trouble::said(status), status.message.clone()),
+        watcher::Error::NoResourceVersion => {
+            (Trouble::Other, "the API server can't watch this kind".to_owned())
         }
     }
 }

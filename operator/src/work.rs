@@ -146,6 +146,16 @@ impl Work {
         !self.drafts.is_empty()
     }
 
+    /// Whether the scope's table has to be written.
+    pub fn has_draft(&self, scope: &Scope) -> bool {
+        self.drafts.contains_key(scope)
+    }
+
+    /// The scopes whose tables have to be written.
+    pub fn drafted(&self) -> impl Iterator<Item = &Scope> {
+        self.drafts.keys()
+    }
+
     /// The tables of vacant scopes that every ready router has seen empty. A scope that became vacant just now was
     /// compiled before that: its table is not empty yet, and routers would keep what it holds.
     pub fn removals(&self, index: &Index, fleet: &Fleet) -> Vec<Removal> {

@@ -98,6 +98,8 @@ pub enum Rollout {
     Unreachable(usize),
     /// No router is ready.
     NoRouters,
+    /// What it compiled to can't be written: why.
+    NotPublished(&'static str),
 }
 
 /// A condition without its time, which is the writer's business.
@@ -268,6 +270,11 @@ fn programmed(policy: &PolicyOutcome, rollout: &Rollout) -> ConditionDraft {
         (Serving::Current(_), Rollout::NoRouters) => {
             draft(false, "NoRouters", "no router is ready".to_owned())
         }
+        (Serving::Current(_), Rollout::NotPublished(why)) => draft(
+            false,
+            "PublishFailed",
+            format!("the table with this version can't be written, what stood there before serves: {why}"),
+        ),
     }
 }
 

@@ -9,6 +9,7 @@ use weir_table::{CredentialId, Scope};
 
 use crate::config_map::{Form, ObservedTable};
 use crate::credentials::{Vault, desired, differing};
+use crate::health::Tidings;
 use crate::metrics::Written;
 use crate::publish::{Failure, Outcome, Plan, Writer};
 use crate::reconcile::Reconciler;
@@ -71,7 +72,12 @@ impl Reconciler {
                 self.vault_due = Instant::now() + VAULT_ROUND;
                 self.plan_due = true;
             }
-            Ok(Finished::Vault(Err(failure))) => self.read_vault_again("could not be read", &failure),
+            Ok(Finished::Vault(Err(failure))) => {
+                self.edges
+                    .metrics
+                    .published::<()>(Written::Credentials, &Err(failure.clone()));
+                self.read_vault_again("could not be read", &failure);
+            }
             Ok(Finished::Plan(outcome)) => self.finish_plan(outcome),
             Err(_) => self.start_over(),
         }
@@ -107,6 +113,10 @@ impl Reconciler {
     /// Without knowing what stands there nothing may be removed from it.
     fn read_vault_again(&mut self, what: &str, failure: &Failure) {
         tracing::warn!(%failure, "the gathered credentials {what}; trying again");
+        let held_up: Vec<Scope> = self.work.drafted().cloned().collect();
+        for scope in held_up {
+            self.can_not_be_published(&scope, failure);
+        }
         self.vault = None;
         self.vault_due = Instant::now() + AFTER_FAILURE;
     }
@@ -126,6 +136,7 @@ impl Reconciler {
         match form {
             Form::Intact(digest) if self.work.is_made(&scope, &digest) => {
                 tracing::info!(?scope, digest = digest.short(), "published");
+                self.can_be_published(&scope);
                 if !self.compile_due.contains(&scope) {
                     self.index.settle(&scope);
                 }
@@ -139,11 +150,34 @@ impl Reconciler {
     fn try_table_again(&mut self, scope: &Scope, failure: &Failure) {
         let wait = match failure {
             Failure::NotLeading => return,
-            Failure::Conflict | Failure::NotFound => AFTER_CONFLICT,
-            _ => AFTER_FAILURE,
+            // The watch tells by then what stands there; only if that goes on it is trouble.
+            Failure::Conflict | Failure::NotFound if self.unpublished.is_free(scope) => {
+                self.unpublished.expect(scope);
+                AFTER_CONFLICT
+            }
+            _ => self.can_not_be_published(scope, failure),
         };
-        tracing::warn!(?scope, %failure, "the table was not published; trying again");
         self.compile_due.mark_at(scope.clone(), Instant::now() + wait);
+    }
+
+    /// Says how long to wait.
+    fn can_not_be_published(&mut self, scope: &Scope, failure: &Failure) -> Duration {
+        let (tidings, wait) = self.unpublished.note(scope, failure);
+        match tidings {
+            Tidings::New => {
+                tracing::warn!(?scope, %failure, "the table was not published; trying again");
+            }
+            Tidings::Old => tracing::debug!(?scope, %failure, "the table was not published again"),
+        }
+        self.edges.metrics.unpublished(&self.unpublished.counts());
+        self.mark_reports(scope);
+        wait
+    }
+
+    /// The table stands as it should, or does not have to.
+    pub(super) fn can_be_published(&mut self, scope: &Scope) {
+        self.unpublished.clear(scope);
+        self.edges.metrics.unpublished(&self.unpublished.counts());
     }
 
     fn finish_removal(&mut self, scope: &Scope, result: Result<(), Failure>) {

@@ -10,6 +10,9 @@ use weir_policy::object::{ObjectKind, ObjectRef};
 use weir_policy::verdict::{PolicyOutcome, Rollout, Serving, Verdict};
 
 use crate::args::ClusterProviders;
+use crate::health::Tidings;
+use crate::metrics::Foreign;
+use crate::observe::Status;
 use crate::publish::Failure;
 use crate::reconcile::Reconciler;
 use crate::report::{Report, says_the_same, status, transitions};
@@ -20,8 +23,19 @@ const CONCURRENCY: usize = 8;
 /// How long a policy may be on its way to the routers before that is worth a status of its own. As a rule it
 /// has arrived by then, and one write says both.
 const GRACE: Duration = Duration::from_millis(500);
-/// How soon a status that could not be written is tried again.
-const AFTER_FAILURE: Duration = Duration::from_secs(2);
+/// How long a table must have been in trouble before that is: as a rule the next attempt succeeds.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How soon a status is looked at again whose object has changed or gone meanwhile: the watch tells by then.
+const AFTER_CONFLICT: Duration = Duration::from_secs(2);
+/// How long a status that somebody else has changed is left as it is, so that two writers do not chase each other.
+const TRUCE: Duration = Duration::from_secs(5);
+
+/// A status as it was last written.
+#[derive(Debug)]
+pub(super) struct Told {
+    status: Status,
+    at: Instant,
+}
 
 /// What a status write came to.
 #[derive(Debug)]
@@ -64,6 +78,7 @@ impl Reconciler {
         }
         let Some(rollout) = self.rollout(object) else {
             self.on_the_way.remove(object);
+            self.told.remove(object);
             return None;
         };
         let is_current = !self.patching.contains(object) && self.is_told(object, &rollout, now);
@@ -83,12 +98,35 @@ impl Reconciler {
             return None;
         }
         let transitions = transitions(before, &status);
+        let uid = record.uid.clone();
+        if self.is_truce(object, &status, now) {
+            return None;
+        }
         Some(Report {
             object: object.clone(),
-            uid: record.uid.clone(),
+            uid,
             status,
             transitions,
         })
+    }
+
+    /// Whether somebody else has changed the status that was last written, and so lately that it has to wait. What
+    /// has something new to say never waits.
+    fn is_truce(&mut self, object: &ObjectRef, status: &Status, now: Instant) -> bool {
+        let Some(told) = self
+            .told
+            .get(object)
+            .filter(|told| says_the_same(&told.status, status))
+        else {
+            return false;
+        };
+        let until = told.at + TRUCE;
+        if now < until {
+            self.report_due.mark_at(object.clone(), until);
+            return true;
+        }
+        self.edges.metrics.foreign_change(Foreign::Status);
+        false
     }
 
     /// An AccessKey's status changes when its last key expires, `end` seconds after 1970, and nothing else may
@@ -113,7 +151,14 @@ impl Reconciler {
                         ..
                     }),
                 ..
-            } => Some(self.fleet.as_deref()?.rollout(&scope, &object.name, digest)),
+            } => {
+                let rollout = self.fleet.as_deref()?.rollout(&scope, &object.name, digest);
+                let setback = self
+                    .unpublished
+                    .meaning(&scope)
+                    .filter(|_| rollout != Rollout::Done);
+                Some(setback.map_or(rollout, Rollout::NotPublished))
+            }
             // What is not published has no way to go.
             _ => Some(Rollout::Done),
         }
@@ -121,13 +166,17 @@ impl Reconciler {
 
     /// Whether this is worth telling now; if not, it is looked at again in time.
     fn is_told(&mut self, object: &ObjectRef, rollout: &Rollout, now: Instant) -> bool {
-        if !matches!(rollout, Rollout::Pending { .. }) {
-            self.on_the_way.remove(object);
-            return true;
-        }
+        let grace = match rollout {
+            Rollout::Pending { .. } => GRACE,
+            Rollout::NotPublished(_) => PATIENCE,
+            Rollout::Done | Rollout::Unreachable(_) | Rollout::NoRouters => {
+                self.on_the_way.remove(object);
+                return true;
+            }
+        };
         let since = *self.on_the_way.entry(object.clone()).or_insert(now);
-        if now < since + GRACE {
-            self.report_due.mark_at(object.clone(), since + GRACE);
+        if now < since + grace {
+            self.report_due.mark_at(object.clone(), since + grace);
             return false;
         }
         true
@@ -144,19 +193,30 @@ impl Reconciler {
         let now = Instant::now();
         match result {
             Ok(version) => {
+                self.unreported.clear(&report.object);
+                let told = Told {
+                    status: report.status.clone(),
+                    at: now,
+                };
+                self.told.insert(report.object.clone(), told);
                 self.index.record_status(&report.object, version, report.status);
                 self.report_due.mark_at(report.object, now);
             }
-            Err(failure) => {
-                // One that is gone, or another one by now, is dropped at the next look.
-                if !matches!(
-                    failure,
-                    Failure::Conflict | Failure::NotFound | Failure::NotLeading
-                ) {
-                    tracing::warn!(object = %report.object, %failure, "the status was not written; trying again");
-                }
-                self.report_due.mark_at(report.object, now + AFTER_FAILURE);
+            // One that is gone, or another one by now, is dropped at the next look.
+            Err(Failure::Conflict | Failure::NotFound | Failure::NotLeading) => {
+                self.unreported.clear(&report.object);
+                self.report_due.mark_at(report.object, now + AFTER_CONFLICT);
             }
+            Err(failure) => self.report_later(report.object, &failure, now),
         }
+    }
+
+    fn report_later(&mut self, object: ObjectRef, failure: &Failure, now: Instant) {
+        let (tidings, wait) = self.unreported.note(&object, failure);
+        match tidings {
+            Tidings::New => tracing::warn!(%object, %failure, "the status was not written; trying again"),
+            Tidings::Old => tracing::debug!(%object, %failure, "the status was not written again"),
+        }
+        self.report_due.mark_at(object, now + wait);
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use weir_policy::api::LoadBalancingPolicySpec;
+use weir_policy::api::{LoadBalancingPolicySpec, PolicyStatus, ProviderSpec};
 use weir_policy::object::{ObjectKind, ObjectRef};
 use weir_policy::snapshot::{NamespacedProviders, Object};
 use weir_table::codec::encode;
@@ -19,7 +19,7 @@ use crate::config_map::{Form, ObservedTable, Standing};
 use crate::index::{Change, Delta};
 use crate::lease::Gate;
 use crate::metrics::Metrics;
-use crate::observe::{Observed, Record};
+use crate::observe::{Observed, Record, Status};
 use crate::report::Reporter;
 use crate::rollout::Fleet;
 use crate::territory::Territory;
@@ -240,4 +240,93 @@ fn published(namespace: &str) -> ObservedTable {
         standing,
         table: Some(table),
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_can_not_be_written_is_tried_ever_less_often() {
+    let (_tenure, gate) = Gate::open_for(Duration::from_hours(1));
+    let bench = bench(gate);
+    bench.mock.refuse("configmaps/weir-ns-a");
+    bench.list_all().await;
+    bench.written("configmaps/weir-cluster").await;
+    sleep(Duration::from_mins(2)).await;
+    let attempts = bench.mock.refusals();
+    assert!((8..16).contains(&attempts), "{attempts} attempts in two minutes");
+    bench.mock.relent();
+    sleep(Duration::from_secs(20)).await;
+    bench.written("configmaps/weir-ns-a").await;
+}
+
+/// The provider that [`policy`] names.
+fn provider() -> Observed<ProviderSpec> {
+    let policy = policy();
+    let spec = json!({"dialect": "OpenAI", "baseURL": "https://absent.example/v1"});
+    Observed {
+        object: ObjectRef {
+            kind: ObjectKind::Provider,
+            name: "absent".into(),
+            ..policy.object
+        },
+        record: policy.record,
+        value: Object {
+            generation: 1,
+            created: 0,
+            spec: Ok(serde_json::from_value(spec).expect("a well-formed spec")),
+        },
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_says_once_why_its_table_is_not_written_and_when_it_is() {
+    let (_tenure, gate) = Gate::open_for(Duration::from_hours(1));
+    let bench = bench(gate);
+    bench.mock.refuse("configmaps/weir-ns-a");
+    bench.list_all().await;
+    bench.tell(Change::Provider(Delta::Applied(provider()))).await;
+    let told = || bench.mock.reasons("loadbalancingpolicies/x/status", "Programmed");
+    sleep(Duration::from_mins(1)).await;
+    assert_eq!(told().last().map(String::as_str), Some("PublishFailed"));
+    let before = told().len();
+    sleep(Duration::from_mins(1)).await;
+    assert_eq!(told().len(), before, "what goes on is not told again");
+    bench.mock.relent();
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(told()[before..], ["NoRouters"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_can_not_be_written_is_tried_ever_less_often() {
+    let (_tenure, gate) = Gate::open_for(Duration::from_hours(1));
+    let bench = bench(gate);
+    bench.mock.refuse("loadbalancingpolicies/x/status");
+    bench.list_all().await;
+    sleep(Duration::from_mins(2)).await;
+    let attempts = bench.mock.refusals();
+    assert!((8..16).contains(&attempts), "{attempts} attempts in two minutes");
+    bench.mock.relent();
+    sleep(Duration::from_secs(20)).await;
+    bench.written("loadbalancingpolicies/x/status").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_somebody_else_changes_is_not_fought_over() {
+    let (_tenure, gate) = Gate::open_for(Duration::from_hours(1));
+    let bench = bench(gate);
+    bench.list_all().await;
+    bench.written("loadbalancingpolicies/x/status").await;
+    let theirs = json!({"observedGeneration": 1, "conditions": []});
+    let theirs: PolicyStatus = serde_json::from_value(theirs).expect("a status");
+    for version in 1_000..1_060 {
+        let mut changed = policy();
+        changed.record.version = version;
+        changed.record.status = Some(Status::Policy(theirs.clone()));
+        bench.tell(Change::LoadBalancing(Delta::Applied(changed))).await;
+        sleep(Duration::from_millis(500)).await;
+    }
+    let paths = bench.mock.paths();
+    let written = paths
+        .iter()
+        .filter(|path| *path == "loadbalancingpolicies/x/status")
+        .count();
+    assert!((5..=7).contains(&written), "{written} writes in half a minute");
 }

@@ -70,6 +70,19 @@ enum Unheard {
     Request(#[from] http::Error),
 }
 
+impl Unheard {
+    /// One word, as in metrics.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Late => "Late",
+            Self::Connection(_) => "Connection",
+            Self::Status(StatusCode::UNAUTHORIZED) => "Unauthorized",
+            Self::Status(_) => "Status",
+            Self::Body | Self::Listing(_) | Self::Request(_) => "Malformed",
+        }
+    }
+}
+
 /// What is remembered of a router between two rounds.
 #[derive(Debug, Default)]
 struct Memory {
@@ -154,6 +167,7 @@ impl Poll {
     /// A replica that does not lead has no business with routers, and must not remember what they once said.
     fn rest(&mut self, fleet: &watch::Sender<Option<Arc<Fleet>>>) -> Duration {
         self.memory.clear();
+        self.metrics.routers(0, 0);
         fleet.send_if_modified(|known| known.take().is_some());
         AT_REST
     }
@@ -168,8 +182,13 @@ impl Poll {
         self.learn(expected);
         self.ask_all(&expected.routers).await;
         let lagging = self.fleet().map(|heard| self.pass_on(heard, expected, fleet));
-        let is_silent = self.memory.values().any(|memory| memory.silent_since.is_some());
-        if lagging == Some(0) && !is_silent {
+        let silent = self
+            .memory
+            .values()
+            .filter(|memory| memory.silent_since.is_some())
+            .count();
+        self.metrics.routers(self.memory.len() - silent, silent);
+        if lagging == Some(0) && silent == 0 {
             return AT_REST;
         }
         *wait = (*wait * 2).min(LATER);
@@ -234,6 +253,9 @@ impl Poll {
 
     /// Keeps what was heard. A failure is told once, not in every round.
     fn remember(&mut self, address: SocketAddr, served: Result<BTreeMap<Scope, Served>, Unheard>) {
+        if let Err(unheard) = &served {
+            self.metrics.router_failed(unheard.word());
+        }
         let memory = self.memory.entry(address).or_default();
         match served {
             Ok(served) => {
