@@ -7,6 +7,7 @@ mod admission;
 mod aws;
 mod charts;
 mod context;
+mod definitions;
 mod demo;
 mod dialects;
 mod disturbance;
@@ -173,6 +174,20 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+/// Those about what gets in the operator's way.
+fn troubles() -> Vec<Case> {
+    vec![
+        case!(
+            Enclosed,
+            definitions::a_missing_definition_is_waited_for_and_a_lost_one_survived
+        ),
+        case!(
+            Together,
+            definitions::a_policy_in_a_namespace_that_ends_is_told_what_became_of_it
+        ),
+    ]
+}
+
 /// Those about callers and their keys.
 fn callers() -> Vec<Case> {
     vec![
@@ -265,6 +280,7 @@ fn main() -> Result<ExitCode> {
     let trials = cases()
         .into_iter()
         .chain(callers())
+        .chain(troubles())
         .chain(gitops())
         .chain(charts())
         .map(|case| trial(case, &runtime, &context))

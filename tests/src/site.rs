@@ -317,6 +317,12 @@ impl Site {
             .text())
     }
 
+    /// What the operator says of its readiness: a status, and lines of text.
+    pub async fn operator_readiness(&self) -> Result<(u16, String)> {
+        let answer = self.client.get(self.operator_admin, "/readyz", None).await?;
+        Ok((answer.status.as_u16(), answer.text()))
+    }
+
     /// Waits until every router answers a chat on `model` well.
     pub async fn served(&self, model: &str, within: Duration) -> Result<()> {
         self.answers(model, within, (200, String::new())).await
