@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
@@ -260,12 +260,11 @@ fn trail<'a>(route: &'a Route, last: Option<&'a Arc<Leaf>>, record: &Record) -> 
 /// An id of this router's own making; a caller's is never taken over.
 fn request_id(number: u128) -> HeaderValue {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut id = BytesMut::with_capacity(36);
-    id.extend_from_slice(b"req_");
-    for byte in number.to_be_bytes() {
-        id.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]]);
+    let mut id = *b"req_00000000000000000000000000000000";
+    for (digits, byte) in id[4..].chunks_exact_mut(2).zip(number.to_be_bytes()) {
+        digits.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]]);
     }
-    HeaderValue::from_maybe_shared(id.freeze()).unwrap_or_else(|_| HeaderValue::from_static(""))
+    HeaderValue::from_bytes(&id).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 #[cfg(test)]
