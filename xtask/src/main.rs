@@ -1,7 +1,11 @@
 //! `cargo xtask`: what the repository does to itself. It is a tool of those who build Weir; nothing of it ships.
 
 mod generate;
+mod images;
 mod root;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -17,10 +21,19 @@ struct Args {
 enum Task {
     /// Writes every generated file, such as those of `crds/`.
     Generate(generate::Args),
+    /// Builds the container images, without a container engine.
+    Images(images::Args),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Args::parse().task {
+fn main() -> ExitCode {
+    let done = match Args::parse().task {
         Task::Generate(args) => generate::run(&args),
-    }
+        Task::Images(args) => images::run(&args),
+    };
+    let Err(error) = done else {
+        return ExitCode::SUCCESS;
+    };
+    // Nobody is left to be told that standard error is closed.
+    let _ = writeln!(io::stderr(), "error: {error:#}");
+    ExitCode::FAILURE
 }
