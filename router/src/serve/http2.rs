@@ -1,14 +1,16 @@
 //! HTTP/2 from callers: many requests on one connection, each answered as on one of its own.
 
 use std::convert::Infallible;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http2::{self, Connection};
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
-use super::listener::{MAX_HEAD, until_ended};
+use super::listener::{MAX_HEAD, log_end};
 use super::patience::Patient;
 use super::{Hub, cors};
 use crate::surroundings::Carrier;
@@ -45,5 +47,14 @@ pub(super) async fn serve_connection(io: impl Carrier, hub: Arc<Hub>) {
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING)
         .serve_connection(TokioIo::new(Patient::new(io)), service);
-    until_ended(http, &hub.drain, Connection::graceful_shutdown).await;
+    let (mut http, mut end) = (pin!(http), Some(hub.drain.look_out()));
+    let ended = poll_fn(|cx| {
+        // GOAWAY loses no request: what crosses it counts as not begun (RFC 9113, section 6.8).
+        if end.take_if(|end| end.has_come(cx)).is_some() {
+            http.as_mut().graceful_shutdown();
+        }
+        http.as_mut().poll(cx)
+    })
+    .await;
+    log_end(ended);
 }

@@ -4,12 +4,12 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use hyper::server::conn::http1::{self, Connection};
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use super::pace::{Pace, Rest};
 use super::patience::Patient;
-use super::{Drain, Hub, cors, http2};
+use super::{Hub, cors, http2};
 use crate::forward::Bell;
 use crate::surroundings::Carrier;
 
@@ -27,6 +27,10 @@ pub(super) const MAX_HEAD: u32 = 64 * 1024;
 
 /// How long a request's head may take to arrive. Also bounds how long a connection may be idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// The same once the router's end has come. A caller that has just connected, or just read the end of a stream,
+/// may be about to ask, and nothing has told it not to: it is answered, and that answer tells it.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// How a client of HTTP/2 begins.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -39,9 +43,10 @@ pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, connections: Tas
     let mut closing = pin!(hub.drain.closing());
     loop {
         let accepted = tokio::select! {
+            // Whoever had connected before the end came is served.
             biased;
-            () = &mut closing => return,
             accepted = listener.accept() => accepted,
+            () = &mut closing => return,
         };
         match accepted {
             Ok((stream, _)) if stream.set_nodelay(true).is_ok() => {
@@ -60,11 +65,14 @@ async fn accept_failed(error: &io::Error) {
 
 /// Finds out which HTTP a caller speaks, and speaks it.
 async fn accepted_connection(stream: TcpStream, hub: Arc<Hub>) {
-    let mut closing = pin!(hub.drain.closing());
+    let silent = async {
+        hub.drain.closing().await;
+        sleep(GRACE).await;
+    };
     let version = tokio::select! {
         biased;
         version = timeout(HEAD_TIMEOUT, spoken(&stream)) => version,
-        () = &mut closing => return,
+        () = silent => return,
     };
     match version {
         Ok(Ok(Version::Http1)) => serve_connection(stream, hub.clone()).await,
@@ -107,50 +115,24 @@ pub(crate) async fn serve_connection(io: impl Carrier, hub: Arc<Hub>) {
     let http = http1::Builder::new()
         .max_header_size(MAX_HEAD as usize)
         .serve_connection(TokioIo::new(Patient::new(io)), service);
-    let mut served = pin!(until_ended(http, &hub.drain, Connection::graceful_shutdown));
-    let mut bell = None;
-    poll_fn(|cx| {
-        if Bell::for_task(&mut bell, cx)
-            .listen(|cx| served.as_mut().poll(cx))
-            .is_ready()
-        {
-            return Poll::Ready(());
+    let (mut http, mut end, mut bell) = (pin!(http), hub.drain.look_out(), None);
+    let ended = poll_fn(|cx| {
+        let bell = Bell::for_task(&mut bell, cx);
+        if let Poll::Ready(ended) = bell.listen(|cx| http.as_mut().poll(cx)) {
+            return Poll::Ready(ended);
         }
-        rest.poll_over(cx)
+        if end.has_come(cx) {
+            rest.shorten(GRACE);
+        }
+        rest.poll_over(cx).map(Ok)
     })
     .await;
+    log_end(ended);
 }
 
-/// Drives the connection `http` to its end, and tells it once when the router's end comes.
-pub(super) async fn until_ended<C>(http: C, drain: &Drain, finish: impl Fn(Pin<&mut C>))
-where
-    C: Future<Output = hyper::Result<()>>,
-{
-    let (mut http, mut closing) = (pin!(http), pin!(drain.closing()));
-    let mut watch = Watch::Unregistered;
-    let ended: hyper::Result<()> = poll_fn(|cx| {
-        // Registered once, because the waker is the task's own and stays the same; from then on a load
-        // tells whether it was for this that the task was woken.
-        if watch == Watch::Unregistered {
-            let _not_yet = Future::poll(closing.as_mut(), cx);
-            watch = Watch::Registered;
-        }
-        if watch == Watch::Registered && drain.is_closing() {
-            watch = Watch::Over;
-            finish(http.as_mut());
-        }
-        Future::poll(http.as_mut(), cx)
-    })
-    .await;
+/// Says how a connection ended, to who looks for it.
+pub(super) fn log_end(ended: hyper::Result<()>) {
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
-}
-
-/// How far a connection has been told of the router's end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Watch {
-    Unregistered,
-    Registered,
-    Over,
 }

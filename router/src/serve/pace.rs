@@ -105,6 +105,15 @@ impl Rest {
         }
     }
 
+    /// From now on it may rest for `limit`.
+    pub(super) fn shorten(&mut self, limit: Duration) {
+        if self.limit > limit {
+            self.limit = limit;
+            self.timer.as_mut().reset(Instant::now());
+            self.is_set = false;
+        }
+    }
+
     /// Ready once it has rested for too long. To be asked after whatever the connection did.
     pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let counts @ (begun, ended) = self.pace.counts();
@@ -144,6 +153,29 @@ mod tests {
         let (begun, mut rest) = (Instant::now(), Rest::new(Pace::default(), LIMIT));
         poll_fn(|cx| rest.poll_over(cx)).await;
         assert!((LIMIT..LIMIT * 2).contains(&begun.elapsed()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shorter_limit_counts_from_the_beginning_of_the_rest() {
+        let (begun, mut rest) = (Instant::now(), Rest::new(Pace::default(), LIMIT));
+        assert!(
+            timeout(LIMIT / 5, poll_fn(|cx| rest.poll_over(cx)))
+                .await
+                .is_err()
+        );
+        rest.shorten(LIMIT / 2);
+        poll_fn(|cx| rest.poll_over(cx)).await;
+        let rested = begun.elapsed();
+        assert!((LIMIT / 2..LIMIT).contains(&rested), "{rested:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shorter_limit_ends_no_request() {
+        let pace = Pace::default();
+        let mut rest = Rest::new(pace.clone(), LIMIT);
+        let _busy = pace.begin();
+        rest.shorten(LIMIT / 75);
+        assert!(timeout(LIMIT, poll_fn(|cx| rest.poll_over(cx))).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]

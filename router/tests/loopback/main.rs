@@ -7,6 +7,7 @@ mod access;
 mod bad_input;
 mod callers;
 mod connections;
+mod drain;
 mod fallback;
 mod http2;
 mod lifecycle;

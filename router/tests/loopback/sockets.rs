@@ -14,7 +14,9 @@ use crate::upstream::{Upstream, chat};
 /// Copies of this process's TCP connections between `local` and `peer`, where those are given.
 fn connections(local: Option<SocketAddr>, peer: Option<SocketAddr>) -> Vec<TcpStream> {
     let process = pidfd_open(getpid(), PidfdFlags::empty()).unwrap();
-    let files = fs::read_dir("/proc/self/fd").unwrap().map(|file| file.unwrap().file_name());
+    let files = fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .map(|file| file.unwrap().file_name());
     let numbers = files.map(|name| name.to_str().unwrap().parse().unwrap());
     // What is listed may be closed by now.
     let open = numbers.filter_map(|number| pidfd_getfd(&process, number, PidfdGetfdFlags::empty()).ok());
