@@ -24,7 +24,10 @@ pub(in crate::images) fn tiny() -> Image {
 
 #[test]
 fn a_tiny_image_has_the_digest_that_it_always_had() {
-    assert_eq!(tiny().manifest.digest, "sha256:e9dd58603597e673d64a7d68578fac38103cc0822ed7cffa2c2020cf265fd867");
+    assert_eq!(
+        tiny().manifest.digest,
+        "sha256:e9dd58603597e673d64a7d68578fac38103cc0822ed7cffa2c2020cf265fd867"
+    );
 }
 
 #[test]
