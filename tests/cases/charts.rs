@@ -89,7 +89,7 @@ const HANDS: [(Helm, &[&str]); 3] = [
 ];
 
 const PROVIDER: &str =
-    r#"--set-json=clusterProviders.openai={"dialect":"OpenAI","baseURL":"https://x.example/v1"}"#;
+    r#"--set-json=clusterProviders.mine={"dialect":"OpenAI","baseURL":"https://x.example/v1"}"#;
 
 pub(crate) async fn an_uninstall_leaves_policies_and_a_reinstall_takes_them_up(
     context: &Context,
@@ -114,6 +114,7 @@ async fn survives(hand: &Hand<'_>) -> Result<()> {
         "{notes}"
     );
     ensure!(!notes.contains("weir-crds first"), "{notes}");
+    hand.cluster.kubectl.apply(&first_objects(&notes)?).await?;
     let policy = fixtures::load_balancing(NAMESPACE, "kept", &[fixtures::model("openai/o1", 1)]);
     let applied = cluster.apply(&policy).await?.metadata.uid;
     hand.install(&[PROVIDER, "--set=operator.replicas=3"]).await?;
@@ -121,7 +122,7 @@ async fn survives(hand: &Hand<'_>) -> Result<()> {
     hand.helm(&["rollback", RELEASE, "1"]).await?;
     ensure!(hand.replicas().await? == "2", "the rollback changed nothing");
     hand.uninstall().await?;
-    let left = cluster.get("ClusterProvider", None, "openai").await?;
+    let left = cluster.get("ClusterProvider", None, "mine").await?;
     ensure!(left.is_none(), "what values made has to go with the release");
     hand.install_definitions().await?;
     hand.install(&[PROVIDER]).await?;
@@ -134,6 +135,16 @@ async fn survives(hand: &Hand<'_>) -> Result<()> {
         "the policy was deleted and made anew"
     );
     hand.uninstall().await
+}
+
+/// What the notes would have a person apply first.
+fn first_objects(notes: &str) -> Result<String> {
+    let (_, rest) = notes.split_once("<<YAML\n").context("no objects to apply")?;
+    let (objects, _) = rest.split_once("   YAML\n").context("no end of them")?;
+    Ok(objects
+        .lines()
+        .map(|line| line.strip_prefix("   ").unwrap_or(line).to_owned() + "\n")
+        .collect())
 }
 
 pub(crate) async fn helm_4_takes_over_a_release_of_helm_3(context: &Context) -> Result<()> {

@@ -2,6 +2,7 @@
 //!
 //! `UPDATE_GOLDEN=1` writes the golden files anew. What only an API server can judge is in `cases/charts.rs`.
 
+mod arguments;
 mod chart;
 mod definitions;
 mod golden;

@@ -52,6 +52,13 @@ pub(crate) async fn every_object_fits_the_schemas_of_the_api_server(context: &Co
         Ok(all.iter().all(|file| folder.join(file).exists()).then_some(()))
     };
     eventually("the schemas of all definitions", PUBLISHED, published).await?;
+    cluster.discovered().await?;
+    let examples = ["apply", "--dry-run=server", "-f", "-"];
+    cluster
+        .kubectl
+        .run_with_input(&examples, &promised_examples()?)
+        .await?
+        .success()?;
     for arguments in renderings() {
         let text = rendered(&hand.charts, &arguments).await?;
         let output = judge(context, &folder, &text).await?;
@@ -69,6 +76,15 @@ pub(crate) async fn every_object_fits_the_schemas_of_the_api_server(context: &Co
         );
     }
     Ok(())
+}
+
+/// The examples that the chart's description shows of every kind, as a list.
+fn promised_examples() -> Result<String> {
+    let text = std::fs::read_to_string(repository().join("charts/weir/Chart.yaml"))?;
+    let description = objects(&text)?.into_iter().next().unwrap_or_default();
+    let examples = description["annotations"]["artifacthub.io/crdsExamples"].as_str();
+    let items = objects(examples.unwrap_or_default())?.into_iter().next();
+    Ok(json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string())
 }
 
 /// What kubeconform says of a stream of objects.
