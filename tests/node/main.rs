@@ -2,6 +2,7 @@
 //! after another, since all of them share it.
 
 mod context;
+mod harness;
 mod install;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
@@ -36,6 +37,7 @@ macro_rules! case {
 
 fn cases() -> Vec<Case> {
     vec![
+        case!(harness::a_cluster_that_is_killed_leaves_nothing_behind),
         case!(install::helm_4_installs_a_weir_that_routes_what_pods_ask),
         case!(install::helm_3_installs_a_weir_that_routes_what_pods_ask),
     ]

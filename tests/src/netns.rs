@@ -37,6 +37,11 @@ pub fn enter(network: Network) -> Result<()> {
     }
 }
 
+/// Lets a command that is started inside enter namespaces of its own.
+pub fn forget(command: &mut tokio::process::Command) {
+    command.env_remove(INSIDE);
+}
+
 /// Whether this process is inside already.
 pub(crate) fn is_inside() -> bool {
     std::env::var_os(INSIDE).is_some()

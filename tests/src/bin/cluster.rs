@@ -49,11 +49,21 @@ enum Version {
     Four,
 }
 
-fn main() -> Result<ExitCode> {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    match enter_and_run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}\nLogs are in {}.", logs().display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn enter_and_run(arguments: &Arguments) -> Result<ExitCode> {
     node::enter()?;
     let runtime = tokio::runtime::Runtime::new()?;
-    let code = runtime.block_on(run(&arguments))?;
+    let code = runtime.block_on(run(arguments))?;
     std::fs::remove_dir_all(logs()).ok();
     Ok(code)
 }

@@ -77,7 +77,6 @@ fn kubelet_configuration() -> Value {
         "failCgroupV1": false,
         "failSwapOn": false,
         "imageGCHighThresholdPercent": 100,
-        "localStorageCapacityIsolation": false,
         "podLogsDir": format!("{STATE}/pod-logs"),
         "resolvConf": enclosure::RESOLV_CONF,
         "syncFrequency": "5s",

@@ -121,7 +121,7 @@ impl Release {
 
     /// Runs the chart's own tests.
     pub async fn test(&self, node: &Node) -> Result<()> {
-        let arguments = ["test", &self.name, "--logs", "--timeout=3m"];
+        let arguments = ["test", &self.name, "--timeout=3m"];
         self.helm(node, &arguments).await
     }
 
@@ -167,9 +167,13 @@ impl Release {
         Ok(SocketAddr::new(address.parse()?, u16::try_from(port)?))
     }
 
-    /// Plain and streamed chats in turn through the routers' Service.
-    pub async fn load(&self, node: &Node, model: &str, pace: Pace) -> Result<Load> {
-        Ok(Load::chats(vec![self.address(node).await?], model, pace))
+    /// Plain and streamed chats in turn through the routers' Service, by the holder of `key`.
+    pub async fn load(&self, node: &Node, key: &str, model: &str, pace: Pace) -> Result<Load> {
+        let load = Load::chats(vec![self.address(node).await?], model, pace);
+        Ok(Load {
+            bearer: Some(key.to_owned()),
+            ..load
+        })
     }
 
     async fn call(&self, node: &Node, arguments: &[&str], options: &[&str]) -> Result<()> {
