@@ -11,7 +11,7 @@ use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
 };
-use weir_tests::{netns, poll::eventually};
+use weir_tests::{netns, poll::eventually, site::logs};
 
 use crate::context::Context;
 
@@ -26,7 +26,7 @@ pub(crate) async fn a_cluster_that_is_killed_leaves_nothing_behind(_: &Context) 
         .await
         .context("the cluster is not up")??;
     ensure!(!control_groups(id)?.is_empty(), "no control groups of its own");
-    ensure!(processes_in(id)?.len() > 8, "where are its processes?");
+    ensure!(!processes_in(id)?.is_empty(), "no processes of its own");
     program.kill().await?;
     let gone = || async {
         let (groups, processes) = (control_groups(id)?, processes_in(id)?);
@@ -36,7 +36,9 @@ pub(crate) async fn a_cluster_that_is_killed_leaves_nothing_behind(_: &Context) 
         );
         Ok(Some(()))
     };
-    eventually("everything to be gone", END_LIMIT, gone).await
+    eventually("everything to be gone", END_LIMIT, gone).await?;
+    // Logs stay, as those of any run that did not end well.
+    std::fs::remove_dir_all(logs().with_file_name(format!("run-{id}"))).context("its logs")
 }
 
 fn start() -> Result<Child> {

@@ -73,13 +73,15 @@ async fn end_on_interrupt() {
 fn trial(case: Case, runtime: &Arc<Runtime>, context: &Arc<Context>) -> Trial {
     let (runtime, context) = (Arc::clone(runtime), Arc::clone(context));
     let test = move || {
-        let limited = tokio::time::timeout(CASE_LIMIT, (case.run)(context));
-        let outcome = runtime.block_on(async {
-            limited
-                .await
-                .with_context(|| format!("{} took longer than {CASE_LIMIT:?}", case.name))?
-        });
+        let outcome = runtime.block_on(run(case, context));
         outcome.map_err(|error| Failed::from(format!("{error:#}")))
     };
     Trial::test(case.name, test)
+}
+
+async fn run(case: Case, context: Arc<Context>) -> Result<()> {
+    let limited = tokio::time::timeout(CASE_LIMIT, (case.run)(context));
+    limited
+        .await
+        .with_context(|| format!("{} took longer than {CASE_LIMIT:?}", case.name))?
 }
