@@ -50,7 +50,7 @@ impl Instructions {
             let scenario = Scenario::of(name).context("it is a load")?;
             let counted = count(&program, &scenario, more)?;
             let verdict = judge(committed.of(scenario.name), counted);
-            if verdict == Verdict::Grown {
+            if matches!(verdict, Verdict::Grown | Verdict::New) {
                 grown.push(scenario.name);
             }
             rows.push(row(&scenario, counted, committed.of(scenario.name), verdict));
@@ -63,7 +63,7 @@ impl Instructions {
         }
         if !grown.is_empty() {
             bail!(
-                "{} costs more instructions than before: make it cheap again, or, where it is worth them, commit what \
+                "{} costs more instructions than is committed, or nothing is: make it cheap again, or, where it is worth them, commit what \
                  `cargo run --release -p weir-bench -- instructions --update` writes",
                 grown.join(", ")
             );

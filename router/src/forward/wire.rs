@@ -97,6 +97,8 @@ impl Wire {
 
     /// Whether it can be used again. Also sees whether the provider has closed it meanwhile.
     pub(super) fn poll_condition(&mut self, cx: &mut Context<'_>) -> Condition {
+        // The task that used it last has no more to do with it, and is not to be held by it.
+        self.bell = None;
         drive(&mut self.io, cx);
         match &self.io {
             None => Condition::Ended,

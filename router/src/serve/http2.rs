@@ -11,6 +11,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
 use super::listener::{MAX_HEAD, log_end};
+use super::pace::Pace;
 use super::patience::Patient;
 use super::{Hub, cors};
 use crate::surroundings::Carrier;
@@ -46,7 +47,7 @@ pub(super) async fn serve_connection(io: impl Carrier, hub: Arc<Hub>) {
         .max_header_list_size(MAX_HEAD)
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING)
-        .serve_connection(TokioIo::new(Patient::new(io)), service);
+        .serve_connection(TokioIo::new(Patient::new(io, Pace::default())), service);
     let (mut http, mut end) = (pin!(http), Some(hub.drain.look_out()));
     let ended = poll_fn(|cx| {
         // GOAWAY loses no request: what crosses it counts as not begun (RFC 9113, section 6.8).

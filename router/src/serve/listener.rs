@@ -114,7 +114,7 @@ pub(crate) async fn serve_connection(io: impl Carrier, hub: Arc<Hub>) {
     });
     let http = http1::Builder::new()
         .max_header_size(MAX_HEAD as usize)
-        .serve_connection(TokioIo::new(Patient::new(io)), service);
+        .serve_connection(TokioIo::new(Patient::new(io, pace.clone())), service);
     let (mut http, mut end, mut bell) = (pin!(http), hub.drain.look_out(), None);
     let ended = poll_fn(|cx| {
         let bell = Bell::for_task(&mut bell, cx);

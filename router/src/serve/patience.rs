@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::pace::{Busy, Pace};
+
 /// How long a caller may take nothing of what is being sent to it.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -17,14 +19,20 @@ const PATIENCE: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(super) struct Patient<I> {
     io: I,
-    /// Runs while a write waits for the caller.
-    waiting: Option<Pin<Box<Sleep>>>,
+    pace: Pace,
+    /// Runs while a write waits for the caller. As long as it does, the connection does not rest: what is written
+    /// may be the last of an answer whose body is gone already.
+    waiting: Option<(Pin<Box<Sleep>>, Busy)>,
 }
 
 impl<I> Patient<I> {
-    /// Gives `io` that patience.
-    pub(super) fn new(io: I) -> Self {
-        Self { io, waiting: None }
+    /// Gives `io` that patience, and tells `pace` of it.
+    pub(super) fn new(io: I, pace: Pace) -> Self {
+        Self {
+            io,
+            pace,
+            waiting: None,
+        }
     }
 
     /// What a write came to, or the end of patience.
@@ -33,7 +41,8 @@ impl<I> Patient<I> {
             self.waiting = None;
             return written;
         }
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+        let begin = || (Box::pin(sleep(PATIENCE)), self.pace.begin());
+        let (waiting, _) = self.waiting.get_or_insert_with(begin);
         waiting.as_mut().poll(cx).map(|()| {
             let text = "the caller has read nothing for too long";
             Err(io::Error::new(io::ErrorKind::TimedOut, text))
@@ -86,13 +95,16 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
     use tokio::time::Instant;
 
-    use super::{PATIENCE, Patient};
+    use super::{PATIENCE, Pace, Patient};
 
     #[tokio::test(start_paused = true)]
     async fn a_caller_that_reads_nothing_is_given_up_after_a_minute() {
         let (io, _caller) = duplex(16);
         let begun = Instant::now();
-        let error = Patient::new(io).write_all(&[0; 64]).await.unwrap_err();
+        let error = Patient::new(io, Pace::default())
+            .write_all(&[0; 64])
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         assert!(begun.elapsed() >= PATIENCE);
     }
@@ -107,7 +119,7 @@ mod tests {
                 caller.read_exact(&mut taken).await.unwrap();
             }
         });
-        let mut patient = Patient::new(io);
+        let mut patient = Patient::new(io, Pace::default());
         patient.write_all(&[0; 128]).await.unwrap();
         reading.await.unwrap();
     }
