@@ -20,16 +20,16 @@ const END_LIMIT: Duration = Duration::from_secs(30);
 
 /// A second cluster, within the namespaces of this one, is killed (-9) while it runs a command.
 pub(crate) async fn a_cluster_that_is_killed_leaves_nothing_behind(_: &Context) -> Result<()> {
-    let mut program = start()?;
-    let id = program.id().context("it has ended")?;
+    let run = format!("{}-second", netns::run());
+    let mut program = start(&run)?;
     tokio::time::timeout(START_LIMIT, until_the_command_runs(&mut program))
         .await
         .context("the cluster is not up")??;
-    ensure!(!control_groups(id)?.is_empty(), "no control groups of its own");
-    ensure!(!processes_in(id)?.is_empty(), "no processes of its own");
+    ensure!(!control_groups(&run)?.is_empty(), "no control groups of its own");
+    ensure!(!processes_in(&run)?.is_empty(), "no processes of its own");
     program.kill().await?;
     let gone = || async {
-        let (groups, processes) = (control_groups(id)?, processes_in(id)?);
+        let (groups, processes) = (control_groups(&run)?, processes_in(&run)?);
         ensure!(
             groups.is_empty() && processes.is_empty(),
             "{groups:?} {processes:?}"
@@ -38,13 +38,13 @@ pub(crate) async fn a_cluster_that_is_killed_leaves_nothing_behind(_: &Context) 
     };
     eventually("everything to be gone", END_LIMIT, gone).await?;
     // Logs stay, as those of any run that did not end well.
-    std::fs::remove_dir_all(logs().with_file_name(format!("run-{id}"))).context("its logs")
+    std::fs::remove_dir_all(logs().with_file_name(format!("run-{run}"))).context("its logs")
 }
 
-fn start() -> Result<Child> {
+fn start(run: &str) -> Result<Child> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cluster"));
     command.args(["--with=nothing", "--", "sh", "-c", "echo runs; sleep 1000"]);
-    netns::forget(&mut command);
+    netns::let_enter(&mut command, run);
     command
         .stdout(Stdio::piped())
         .kill_on_drop(true)
@@ -60,7 +60,7 @@ async fn until_the_command_runs(program: &mut Child) -> Result<()> {
 }
 
 /// Where the kernel has control groups of this run.
-fn control_groups(run: u32) -> Result<Vec<PathBuf>> {
+fn control_groups(run: &str) -> Result<Vec<PathBuf>> {
     let name = format!("weir-tests-{run}");
     let hierarchies = std::fs::read_dir("/sys/fs/cgroup")?;
     let groups = hierarchies.map(|entry| Ok(entry?.path().join(&name)));
@@ -73,7 +73,7 @@ fn control_groups(run: u32) -> Result<Vec<PathBuf>> {
 }
 
 /// The command lines of processes that name this run's folder.
-fn processes_in(run: u32) -> Result<Vec<String>> {
+fn processes_in(run: &str) -> Result<Vec<String>> {
     let folder = format!("run-{run}/");
     let entries = std::fs::read_dir("/proc")?.collect::<Result<Vec<_>, _>>()?;
     // Those that end meanwhile can't be read.

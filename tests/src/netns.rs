@@ -2,6 +2,7 @@
 //! with the test process.
 
 use std::{
+    hash::{BuildHasher, RandomState},
     net::Ipv4Addr,
     os::unix::{fs::MetadataExt, process::CommandExt},
     process::Command,
@@ -11,8 +12,11 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::tools::search_path;
 
-/// Set in the environment of the process that runs inside, to the process id of the one that started it.
+/// Set in the environment of a process that runs inside.
 const INSIDE: &str = "WEIR_TESTS_INSIDE";
+
+/// Set in the environment of a run's processes, to the run's name.
+const RUN: &str = "WEIR_TESTS_RUN";
 
 /// What a test process needs of its surroundings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +31,13 @@ pub enum Network {
 ///
 /// The process namespace ends every child when this process ends, however it ends.
 pub fn enter(network: Network) -> Result<()> {
+    enter_as(network, &new_run())
+}
+
+/// The same, as the run of this name.
+pub(crate) fn enter_as(network: Network, run: &str) -> Result<()> {
     if !is_inside() {
-        let error = reexecute(network)?.exec();
+        let error = reexecute(network, run)?.exec();
         return Err(error).context("starting `unshare` (package util-linux)");
     }
     match network {
@@ -37,9 +46,14 @@ pub fn enter(network: Network) -> Result<()> {
     }
 }
 
-/// Lets a command that is started inside enter namespaces of its own.
-pub fn forget(command: &mut tokio::process::Command) {
-    command.env_remove(INSIDE);
+/// Lets a command that is started inside enter namespaces of its own, as the run of this name.
+pub fn let_enter(command: &mut tokio::process::Command, run: &str) {
+    command.env_remove(INSIDE).env(RUN, run);
+}
+
+/// Makes a command part of the run of this name.
+pub(crate) fn name_run(command: &mut Command, run: &str) {
+    command.env(RUN, run);
 }
 
 /// Whether this process is inside already.
@@ -54,7 +68,14 @@ pub(crate) fn is_root() -> Result<bool> {
 
 /// What tells this run from others on this machine.
 pub fn run() -> String {
-    std::env::var(INSIDE).unwrap_or_else(|_| std::process::id().to_string())
+    std::env::var(RUN).unwrap_or_else(|_| std::process::id().to_string())
+}
+
+/// A name for a run, unless somebody gave it one. A process id alone would not do: inside process namespaces they are
+/// small, and much the same every time.
+pub(crate) fn new_run() -> String {
+    let random = || RandomState::new().hash_one(std::process::id());
+    std::env::var(RUN).unwrap_or_else(|_| format!("{:012x}", random() >> 16))
 }
 
 /// An address of cluster number `cluster` (0 to 255), the same in every run.
@@ -62,7 +83,7 @@ pub fn address(cluster: u8, host: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 213, cluster, host)
 }
 
-fn reexecute(network: Network) -> Result<Command> {
+fn reexecute(network: Network, run: &str) -> Result<Command> {
     let program = std::env::current_exe().context("finding the test's own program")?;
     let mut command = Command::new("unshare");
     command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
@@ -76,7 +97,8 @@ fn reexecute(network: Network) -> Result<Command> {
         .arg("--")
         .arg(program)
         .args(std::env::args_os().skip(1))
-        .env(INSIDE, std::process::id().to_string());
+        .env(INSIDE, "true")
+        .env(RUN, run);
     Ok(command)
 }
 

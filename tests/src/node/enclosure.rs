@@ -14,7 +14,10 @@ use rustix::{
 use tokio::runtime;
 
 use super::{ADDRESS, STATE, cgroup};
-use crate::netns::{self, Network};
+use crate::{
+    netns::{self, Network},
+    tools::repository,
+};
 
 /// Set in the environment of the sweeper, to the process id whose end it waits for.
 const SWEEPS_AFTER: &str = "WEIR_TESTS_SWEEPS_AFTER";
@@ -42,11 +45,32 @@ pub fn enter() -> Result<()> {
         sweep(&process.to_string_lossy()).ok();
         std::process::exit(0);
     }
+    let run = netns::new_run();
     if !netns::is_inside() {
         ensure!(netns::is_root()?, "a node that runs pods needs root");
-        start_sweeper()?;
+        nothing_needed_is_covered()?;
+        start_sweeper(&run)?;
     }
-    netns::enter(Network::Own)
+    netns::enter_as(Network::Own, &run)
+}
+
+/// What lies below a covered path can't be found from inside.
+fn nothing_needed_is_covered() -> Result<()> {
+    let needed = [
+        Some(repository()),
+        std::env::current_exe().ok(),
+        std::env::home_dir(),
+    ];
+    for path in needed.into_iter().flatten() {
+        let covering = COVERED.iter().find(|covered| path.starts_with(covered));
+        ensure!(
+            covering.is_none(),
+            "a node covers {} with memory of its own, and {} lies there: run the tests from another folder",
+            covering.unwrap_or(&""),
+            path.display()
+        );
+    }
+    Ok(())
 }
 
 /// The name of this run's control groups.
@@ -56,10 +80,11 @@ pub(super) fn cgroup_name() -> String {
 
 /// In a process group of its own, so that what ends the tests from a terminal does not end it, and without the tests'
 /// output, whose reader would wait for it.
-fn start_sweeper() -> Result<()> {
+fn start_sweeper(run: &str) -> Result<()> {
     use std::{os::unix::process::CommandExt, process::Stdio};
     let mut command = Command::new(std::env::current_exe()?);
     command.env(SWEEPS_AFTER, std::process::id().to_string());
+    netns::name_run(&mut command, run);
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -81,7 +106,7 @@ fn sweep(process: &str) -> Result<()> {
         poll(&mut [PollFd::new(&process, PollFlags::IN)], None)?;
     }
     let runtime = runtime::Builder::new_current_thread().enable_time().build()?;
-    runtime.block_on(cgroup::remove(&format!("weir-tests-{process}")))
+    runtime.block_on(cgroup::remove(&cgroup_name()))
 }
 
 /// Prepares the namespaces for a node.
