@@ -28,14 +28,20 @@ pub(crate) async fn helm_3_installs_a_weir_that_routes_what_pods_ask(context: &C
     routes_what_pods_ask(context.node().await?, &Release::usual(Helm::Three)).await
 }
 
+/// Both Helms install the same release, one after the other; what one leaves would be the other's failure, too.
 async fn routes_what_pods_ask(node: &Node, release: &Release) -> Result<()> {
+    let routed = installed_it_routes(node, release).await;
+    let uninstalled = timed("helm uninstall", release.uninstall(node)).await;
+    routed.and(uninstalled)
+}
+
+async fn installed_it_routes(node: &Node, release: &Release) -> Result<()> {
     release.install(node, &[]).await?;
     timed("every pod Ready", every_pod_is_ready(node, release)).await?;
     timed("helm test", release.test(node)).await?;
     let namespace = node.cluster.namespace("team").await?;
     timed("a policy, applied and Programmed", program(node, &namespace)).await?;
-    timed("the SDK's requests from another pod", sdk_requests(node, release)).await?;
-    timed("helm uninstall", release.uninstall(node)).await
+    timed("the SDK's requests from another pod", sdk_requests(node, release)).await
 }
 
 async fn every_pod_is_ready(node: &Node, release: &Release) -> Result<()> {
