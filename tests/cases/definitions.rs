@@ -33,10 +33,7 @@ pub(crate) async fn a_missing_definition_is_waited_for_and_a_lost_one_survived(
     add_definition(site).await?;
     site.operator_ready().await?;
     program(site, &namespace, 1).await?;
-    let skew = metric(site, "weir_operator_clock_skew_seconds")
-        .await?
-        .context("the clock's skew")?;
-    ensure!((-2.0..=2.0).contains(&skew), "off by {skew} s");
+    eventually("the clocks to agree", SOON, || clocks_agree(site)).await?;
 
     remove_definition(site).await?;
     program(site, &namespace, 2).await?;
@@ -47,6 +44,15 @@ pub(crate) async fn a_missing_definition_is_waited_for_and_a_lost_one_survived(
     add_definition(site).await?;
     becomes(site, failing, 0.0, SOON).await?;
     site.operator.check().await
+}
+
+/// Both are the same machine's. Each renewal of the lease measures again, and one that took long measures wrong.
+async fn clocks_agree(site: &Site) -> Result<Option<()>> {
+    let skew = metric(site, "weir_operator_clock_skew_seconds")
+        .await?
+        .context("the clock's skew")?;
+    ensure!((-2.0..=2.0).contains(&skew), "off by {skew} s");
+    Ok(Some(()))
 }
 
 pub(crate) async fn a_policy_in_a_namespace_that_ends_is_told_what_became_of_it(
