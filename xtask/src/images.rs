@@ -26,8 +26,8 @@ use crate::root::root;
 /// The arguments of `cargo xtask images`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The processors that run the images.
-    #[arg(long, value_enum, default_value_t = Arch::Amd64)]
+    /// The processors that run the images; by default this machine's.
+    #[arg(long, value_enum, default_value_t = Arch::host())]
     arch: Arch,
     /// The folder to write to [default: images/ARCH in Cargo's target folder].
     #[arg(long, value_name = "DIR")]
@@ -59,6 +59,15 @@ pub(crate) enum Arch {
 }
 
 impl Arch {
+    /// This machine's.
+    fn host() -> Self {
+        if cfg!(target_arch = "aarch64") {
+            Self::Arm64
+        } else {
+            Self::Amd64
+        }
+    }
+
     /// As image configurations and indexes spell it.
     fn name(self) -> &'static str {
         match self {
