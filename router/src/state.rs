@@ -2,6 +2,7 @@
 //! source reports into snapshots, on a thread of its own; [`Tables`] hands the latest one to requests.
 //! Neither opens a socket or reads a file.
 
+mod announce;
 mod assemble;
 mod callers;
 mod credentials;

@@ -11,6 +11,7 @@ use weir_table::check::check;
 use weir_table::codec::{self, Stored};
 use weir_table::{Checked, CredentialId, Digest, Scope};
 
+use super::announce::announce;
 use super::credentials::Credentials;
 use super::prepare::prepare;
 use super::registries::Registries;
@@ -155,7 +156,9 @@ impl Assembler {
             }
             next.reports.push(entry.report(scope));
         }
+        let before = self.tables.load_full();
         self.tables.swap(next);
+        announce(&before, &self.tables.load());
     }
 
     /// How it stands with every scope of which something else is known than when this was last asked. Nothing

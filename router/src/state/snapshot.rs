@@ -29,6 +29,14 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
+    /// What is served for a scope.
+    pub(super) fn served(&self, scope: &Scope) -> Option<&Served> {
+        match scope {
+            Scope::Cluster => self.cluster.as_deref(),
+            Scope::Namespace(name) => self.namespaces.get(name)?.as_deref(),
+        }
+    }
+
     /// Whether `target` is what stands for a direct call that the table of `namespace` allows.
     pub(crate) fn offers(&self, namespace: &str, target: &str) -> bool {
         let served = if namespace.is_empty() {
