@@ -1,5 +1,7 @@
 //! Wiring: the client, the tasks, and the order in which they end.
 
+use std::time::Duration;
+
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::events::{Recorder, Reporter as Source};
@@ -22,6 +24,10 @@ use crate::rollout::poll::Poll;
 use crate::territory::Territory;
 use crate::token::{Keeper, Source as TokenSource};
 use crate::watch::{Sources, watch_all, watch_token};
+
+/// How long the API server may say nothing on a connection that waits for it. It sends every watch a bookmark once
+/// a minute, so that one which is silent for twice as long leads nowhere: it broke without anybody having been told.
+const SILENCE: Duration = Duration::from_secs(130);
 
 /// Why the operator could not start.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +56,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
     // Secrets must not end in a core dump. Where the system does not let one say so, it has its own rules.
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let address = args.admin_listen;
-    let client = Client::try_from(kube::Config::infer().await?)?;
+    let client = Client::try_from(patient(kube::Config::infer().await?))?;
     let listener = TcpListener::bind(address)
         .await
         .map_err(|source| Error::Listen { address, source })?;
@@ -95,6 +101,13 @@ pub async fn run(args: Args) -> Result<(), Error> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// A connection on which the API server is silent for too long leads nowhere.
+fn patient(mut config: kube::Config) -> kube::Config {
+    config.read_timeout = Some(SILENCE);
+    config.reset_reader_on_write = true;
+    config
 }
 
 /// Takes part in the election once everything has been listed: a replica that can't see must not lead.

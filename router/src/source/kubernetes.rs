@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret as SecretObject};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, Client, Config, ResourceExt as _};
 use weir_table::codec::{GZIP_KEY, PLAIN_KEY, Stored};
 use weir_table::credential::{secret_name, shards};
 use weir_table::{CredentialId, Scope};
@@ -29,6 +29,10 @@ const NAMESPACE_LABEL: &str = "weir.dev/namespace";
 /// failure and once more for the full list that follows an outage, would be a minute of stale tables.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
+/// How long the API server may say nothing on a connection that waits for it. It sends every watch a bookmark once
+/// a minute, so that one which is silent for twice as long leads nowhere: it broke without anybody having been told.
+const SILENCE: Duration = Duration::from_secs(130);
+
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
 #[error("no way to the API server: {0}; run in a pod with a service account, or set KUBECONFIG")]
@@ -36,7 +40,10 @@ pub struct NoClient(#[from] kube::Error);
 
 /// Watches what the operator publishes in `namespace`, with the client that the environment gives.
 pub async fn source(namespace: &str) -> Result<Updates, NoClient> {
-    Ok(source_with(&Client::try_default().await?, namespace))
+    let mut config = Config::infer().await.map_err(kube::Error::InferConfig)?;
+    config.read_timeout = Some(SILENCE);
+    config.reset_reader_on_write = true;
+    Ok(source_with(&Client::try_from(config)?, namespace))
 }
 
 /// Watches what the operator publishes in `namespace`. Ends when the updates are no longer read.
