@@ -194,6 +194,9 @@ pub struct Report {
     pub object: ObjectRef,
     /// Of no later object of that name.
     pub uid: String,
+    /// Of no later version of it: what was judged must still be what is there, and nobody, such as a replica that
+    /// leads by now, may have said something newer.
+    pub version: u64,
     /// The status.
     pub status: Status,
     /// What to tell besides.
@@ -280,7 +283,8 @@ fn resource(kind: ObjectKind) -> ApiResource {
     }
 }
 
-/// The uid makes the API server refuse the status of an object that has been replaced.
+/// The uid makes the API server refuse the status of an object that has been replaced, the version one of an object
+/// that has changed.
 fn body(report: &Report) -> serde_json::Value {
     let status = match &report.status {
         Status::Policy(status) => json!(status),
@@ -290,7 +294,11 @@ fn body(report: &Report) -> serde_json::Value {
     json!({
         "apiVersion": format!("{GROUP}/{VERSION}"),
         "kind": report.object.kind.as_str(),
-        "metadata": { "name": report.object.name, "uid": report.uid },
+        "metadata": {
+            "name": report.object.name,
+            "uid": report.uid,
+            "resourceVersion": report.version.to_string(),
+        },
         "status": status,
     })
 }

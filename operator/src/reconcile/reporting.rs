@@ -26,7 +26,7 @@ const GRACE: Duration = Duration::from_millis(500);
 /// How long a table must have been in trouble before that is: as a rule the next attempt succeeds.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How soon a status is looked at again whose object has changed or gone meanwhile: the watch tells by then.
-const AFTER_CONFLICT: Duration = Duration::from_secs(2);
+const AFTER_CONFLICT: Duration = Duration::from_millis(500);
 /// How long a status that somebody else has changed is left as it is, so that two writers do not chase each other.
 const TRUCE: Duration = Duration::from_secs(5);
 
@@ -98,13 +98,14 @@ impl Reconciler {
             return None;
         }
         let transitions = transitions(before, &status);
-        let uid = record.uid.clone();
+        let (uid, version) = (record.uid.clone(), record.version);
         if self.is_truce(object, &status, now) {
             return None;
         }
         Some(Report {
             object: object.clone(),
             uid,
+            version,
             status,
             transitions,
         })

@@ -193,6 +193,24 @@ async fn the_leader_writes_everything_once_and_then_rests() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_status_is_written_to_the_version_that_was_judged_and_to_no_other() {
+    let (_tenure, gate) = Gate::open_for(Duration::from_mins(1));
+    let bench = bench(gate);
+    bench.list_all().await;
+    bench.written("loadbalancingpolicies/x/status").await;
+    let writes = bench.mock.writes();
+    let status = writes
+        .iter()
+        .find(|write| write.path == "loadbalancingpolicies/x/status");
+    let metadata = &status.expect("it was written").body["metadata"];
+    assert_eq!(
+        (&metadata["uid"], &metadata["resourceVersion"]),
+        (&json!("u"), &json!("1"))
+    );
+    bench.stop.cancel();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_follower_writes_nothing() {
     let (_tenure, gate) = Gate::open_for(Duration::ZERO);
     let bench = bench(gate);
