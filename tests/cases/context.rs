@@ -4,33 +4,44 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard as SyncGuard, PoisonError,
         atomic::{AtomicU8, Ordering},
     },
 };
 
 use anyhow::{Context as _, Result};
-use tokio::sync::{Mutex, MutexGuard, OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard, OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use weir_tests::{
     cluster::{Cluster, TEST_LABEL},
     fake_provider::Recording,
+    judge::Judge,
     kubectl::Kubectl,
     netns,
-    site::{Callers, Place, Plan, Site, logs},
+    site::{Callers, Place, Plan, Reach, Site, logs},
     tools::Tools,
 };
 
 use crate::Turn;
 
-/// Shared by all cases.
+/// What one case knows.
 #[derive(Debug)]
 pub(crate) struct Context {
     /// What is installed.
     pub(crate) tools: Tools,
+    shared: Arc<Shared>,
+    /// Those who judge the installations that the case has used, when it ends.
+    judges: Mutex<Vec<Judge>>,
+}
+
+/// Shared by all cases.
+#[derive(Debug)]
+struct Shared {
     kubeconfig: Option<PathBuf>,
     common: OnceCell<Arc<Site>>,
     guarded: OnceCell<Arc<Site>>,
-    lonely: OnceCell<Mutex<Site>>,
+    lonely: OnceCell<AsyncMutex<Site>>,
+    /// The installation that faults share, one after another; none while one of them has it, or has left it broken.
+    troubled: AsyncMutex<Option<Arc<Site>>>,
     turns: RwLock<()>,
     next_number: AtomicU8,
 }
@@ -47,30 +58,59 @@ pub(crate) enum Held<'a> {
 impl Context {
     /// Finds the tools; starts nothing yet.
     pub(crate) fn new(kubeconfig: Option<PathBuf>) -> Result<Self> {
-        let tools = Tools::find()?;
-        let (common, guarded, lonely) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        let turns = RwLock::new(());
-        Ok(Self {
-            tools,
+        let shared = Shared {
             kubeconfig,
-            common,
-            guarded,
-            lonely,
-            turns,
+            common: OnceCell::new(),
+            guarded: OnceCell::new(),
+            lonely: OnceCell::new(),
+            troubled: AsyncMutex::default(),
+            turns: RwLock::new(()),
             next_number: AtomicU8::new(1),
+        };
+        Ok(Self {
+            tools: Tools::find()?,
+            shared: Arc::new(shared),
+            judges: Mutex::default(),
         })
+    }
+
+    /// The same for one case.
+    pub(crate) fn of_one_case(&self) -> Self {
+        Self {
+            tools: self.tools.clone(),
+            shared: Arc::clone(&self.shared),
+            judges: Mutex::default(),
+        }
+    }
+
+    /// Fails if an operator has ever written a status that breaks a rule, in any installation that the case used.
+    pub(crate) async fn judge(&self) -> Result<()> {
+        let judges = std::mem::take(&mut *self.judges());
+        for judge in judges {
+            tokio::task::spawn_blocking(move || judge.judge()).await??;
+        }
+        Ok(())
+    }
+
+    /// Notes that the case uses an installation.
+    pub(crate) fn uses(&self, site: &Site) {
+        self.judges().extend(site.judge());
+    }
+
+    fn judges(&self) -> SyncGuard<'_, Vec<Judge>> {
+        self.judges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the cases run in a cluster that is not theirs.
     pub(crate) fn is_in_somebodys_cluster(&self) -> bool {
-        self.kubeconfig.is_some()
+        self.shared.kubeconfig.is_some()
     }
 
     /// Waits for a case's turn.
     pub(crate) async fn turn(&self, turn: Turn) -> Held<'_> {
         match turn {
-            Turn::Together | Turn::Enclosed => Held::Together(self.turns.read().await),
-            Turn::Alone => Held::Alone(self.turns.write().await),
+            Turn::Together | Turn::Enclosed => Held::Together(self.shared.turns.read().await),
+            Turn::Alone => Held::Alone(self.shared.turns.write().await),
         }
     }
 
@@ -81,7 +121,8 @@ impl Context {
                 Site::start(&self.tools, &self.plan("common", Recording::Whole)?).await?,
             ))
         };
-        self.common.get_or_try_init(start).await.cloned()
+        let site: Result<_> = self.shared.common.get_or_try_init(start).await.cloned();
+        site.inspect(|site| self.uses(site))
     }
 
     /// The installation that cases share whose routers take nobody without a key.
@@ -93,33 +134,58 @@ impl Context {
             };
             Ok(Arc::new(Site::start(&self.tools, &plan).await?))
         };
-        self.guarded.get_or_try_init(start).await.cloned()
+        let site: Result<_> = self.shared.guarded.get_or_try_init(start).await.cloned();
+        site.inspect(|site| self.uses(site))
     }
 
     /// The installation whose operator one case after another stops and starts again.
     pub(crate) async fn lonely(&self) -> Result<MutexGuard<'_, Site>> {
         let start = || async {
             let plan = self.plan("lonely", Recording::Counts)?;
-            Ok::<_, anyhow::Error>(Mutex::new(Site::start(&self.tools, &plan).await?))
+            Ok::<_, anyhow::Error>(AsyncMutex::new(Site::start(&self.tools, &plan).await?))
         };
-        Ok(self.lonely.get_or_try_init(start).await?.lock().await)
+        let site = self.shared.lonely.get_or_try_init(start).await?.lock().await;
+        self.uses(&site);
+        Ok(site)
     }
 
     /// An installation for one case, which may break it. In somebody's cluster there is room for only one, and cases
     /// take turns with it.
     pub(crate) async fn own(&self, name: &str) -> Result<Arc<Site>> {
-        match self.kubeconfig {
-            None => Ok(Arc::new(
-                Site::start(&self.tools, &self.plan(name, Recording::Counts)?).await?,
-            )),
+        match self.shared.kubeconfig {
+            None => self.start(&self.plan(name, Recording::Counts)?).await,
             Some(_) => self.common().await,
         }
+    }
+
+    async fn start(&self, plan: &Plan) -> Result<Arc<Site>> {
+        let site = Arc::new(Site::start(&self.tools, plan).await?);
+        self.uses(&site);
+        Ok(site)
+    }
+
+    /// The installation that faults share, for as long as one of them has it. It is to be taken out, and put back
+    /// once it is whole again: whoever finds none starts another.
+    pub(crate) async fn troubled(&self) -> MutexGuard<'_, Option<Arc<Site>>> {
+        self.shared.troubled.lock().await
+    }
+
+    /// An installation whose processes reach the API server by ways that break on command.
+    pub(crate) async fn start_troubled(&self) -> Result<Arc<Site>> {
+        let plan = self.plan("troubled", Recording::Counts)?;
+        let name = format!("{}-{}", plan.name, self.number());
+        self.start(&Plan {
+            name,
+            reach: Reach::Detours,
+            ..plan
+        })
+        .await
     }
 
     /// A cluster for one case, without Weir's processes.
     pub(crate) async fn own_cluster(&self, name: &str) -> Result<Cluster> {
         let folder = logs().join(name);
-        match &self.kubeconfig {
+        match &self.shared.kubeconfig {
             None => Cluster::start(&self.tools, self.number(), &folder).await,
             Some(kubeconfig) => Cluster::existing(&self.tools, kubeconfig, &folder).await,
         }
@@ -127,7 +193,7 @@ impl Context {
 
     /// An address for one case's own server.
     pub(crate) fn address(&self) -> SocketAddr {
-        match self.kubeconfig {
+        match self.shared.kubeconfig {
             None => (netns::address(self.number(), 20), 8000).into(),
             Some(_) => ([127, 0, 0, 1], 0).into(),
         }
@@ -135,7 +201,7 @@ impl Context {
 
     /// Deletes what the cases made in somebody's cluster.
     pub(crate) async fn clean_up(&self) -> Result<()> {
-        let Some(kubeconfig) = &self.kubeconfig else {
+        let Some(kubeconfig) = &self.shared.kubeconfig else {
             return Ok(());
         };
         let kubectl = Kubectl::new(&self.tools, kubeconfig)?;
@@ -148,11 +214,11 @@ impl Context {
     }
 
     fn plan(&self, name: &str, recording: Recording) -> Result<Plan> {
-        let place = match self.kubeconfig {
+        let place = match self.shared.kubeconfig {
             None => Place::Own(self.number()),
             Some(_) => Place::host()?,
         };
-        let (name, kubeconfig) = (name.to_owned(), self.kubeconfig.clone());
+        let (name, kubeconfig) = (name.to_owned(), self.shared.kubeconfig.clone());
         Ok(Plan {
             name,
             place,
@@ -160,11 +226,12 @@ impl Context {
             kubeconfig,
             recording,
             callers: Callers::Anybody,
+            reach: Reach::Direct,
         })
     }
 
     fn number(&self) -> u8 {
-        self.next_number.fetch_add(1, Ordering::Relaxed)
+        self.shared.next_number.fetch_add(1, Ordering::Relaxed)
     }
 }
 

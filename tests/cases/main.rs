@@ -12,6 +12,7 @@ mod demo;
 mod dialects;
 mod disturbance;
 mod failover;
+mod faults;
 mod gitops;
 mod harness;
 mod invalid;
@@ -67,11 +68,11 @@ struct Case {
 
 /// Names a case by its path.
 macro_rules! case {
-    ($turn:ident, $module:ident :: $name:ident) => {
+    ($turn:ident, $module:ident $(:: $name:ident)+) => {
         Case {
-            name: concat!(stringify!($module), "::", stringify!($name)),
+            name: concat!(stringify!($module) $(, "::", stringify!($name))+),
             turn: Turn::$turn,
-            run: |context| Box::pin(async move { $module::$name(&context).await }),
+            run: |context| Box::pin(async move { $module $(:: $name)+(&context).await }),
         }
     };
 }
@@ -131,6 +132,94 @@ fn cases() -> Vec<Case> {
         case!(Enclosed, streams::a_provider_soon_sees_that_a_caller_has_left),
         case!(Enclosed, demo::what_the_demo_prints_can_be_pasted),
         case!(Enclosed, dialects::every_sdk_gets_what_the_documented_table_says),
+        case!(Together, operations::a_pipeline_can_wait_for_a_policy),
+        case!(
+            Together,
+            operations::a_changed_weight_changes_the_generation_that_is_programmed
+        ),
+        case!(Together, operations::any_order_of_apply_heals),
+        case!(Together, operations::a_rotated_key_is_in_use_soon),
+        case!(Together, disturbance::a_terminated_router_finishes_its_streams),
+        case!(Together, disturbance::a_policy_turned_bad_is_served_as_it_was),
+        case!(Together, disturbance::a_deleted_namespace_takes_its_routes_along),
+        case!(
+            Alone,
+            routing::spreads_callers_by_weight_and_keeps_each_where_it_is
+        ),
+        case!(
+            Alone,
+            rollout::changes_under_load_cut_nothing_and_move_only_whom_the_hash_moves
+        ),
+        case!(Alone, scale::ten_thousand_policies_are_served),
+    ]
+}
+
+/// Those about what goes wrong around Weir. One of them has its own installation, the others take turns with one.
+fn faults() -> Vec<Case> {
+    vec![
+        case!(
+            Enclosed,
+            faults::api_server::connections_that_lead_nowhere_are_given_up
+        ),
+        case!(
+            Enclosed,
+            faults::api_server::an_api_server_that_restarts_again_and_again
+        ),
+        case!(
+            Enclosed,
+            faults::api_server::a_watch_whose_past_is_gone_begins_anew
+        ),
+        case!(
+            Enclosed,
+            faults::handover::a_leader_told_to_stop_lets_the_next_one_in_at_once
+        ),
+        case!(
+            Enclosed,
+            faults::handover::a_killed_leader_is_followed_once_its_lease_has_run_out
+        ),
+        case!(
+            Enclosed,
+            faults::handover::a_leader_that_slept_through_its_lease_writes_nothing_when_it_wakes
+        ),
+        case!(
+            Enclosed,
+            faults::handover::two_operators_that_write_at_once_write_the_same
+        ),
+        case!(Enclosed, faults::handover::the_time_in_a_lease_is_nobodys_clock),
+        case!(
+            Enclosed,
+            faults::meddling::a_table_that_somebody_edits_or_deletes_is_mended
+        ),
+        case!(
+            Enclosed,
+            faults::meddling::a_status_that_somebody_owns_is_taken_back
+        ),
+        case!(
+            Enclosed,
+            faults::meddling::a_namespace_that_can_not_end_is_served_until_it_does
+        ),
+        case!(
+            Enclosed,
+            faults::missing::a_kind_that_is_missing_at_the_start_is_waited_for
+        ),
+        case!(
+            Enclosed,
+            faults::missing::a_kind_that_goes_takes_its_own_along_and_nothing_else
+        ),
+        case!(
+            Enclosed,
+            faults::rights::an_operator_without_rights_says_so_and_goes_on_once_it_has_them
+        ),
+        case!(
+            Enclosed,
+            faults::rights::routers_without_rights_serve_what_they_have
+        ),
+    ]
+}
+
+/// Those about providers, and about what comes of it when they fail.
+fn providers() -> Vec<Case> {
+    vec![
         case!(Together, failover::the_next_model_answers_when_the_first_fails),
         case!(Together, failover::a_passing_failure_is_retried_on_the_same_model),
         case!(Together, failover::a_stream_cut_after_content_never_looks_whole),
@@ -152,25 +241,6 @@ fn cases() -> Vec<Case> {
             providers::a_deleted_secret_is_out_at_once_and_harms_only_its_target
         ),
         case!(Together, providers::embeddings_are_spread_as_chats_are),
-        case!(Together, operations::a_pipeline_can_wait_for_a_policy),
-        case!(
-            Together,
-            operations::a_changed_weight_changes_the_generation_that_is_programmed
-        ),
-        case!(Together, operations::any_order_of_apply_heals),
-        case!(Together, operations::a_rotated_key_is_in_use_soon),
-        case!(Together, disturbance::a_terminated_router_finishes_its_streams),
-        case!(Together, disturbance::a_policy_turned_bad_is_served_as_it_was),
-        case!(Together, disturbance::a_deleted_namespace_takes_its_routes_along),
-        case!(
-            Alone,
-            routing::spreads_callers_by_weight_and_keeps_each_where_it_is
-        ),
-        case!(
-            Alone,
-            rollout::changes_under_load_cut_nothing_and_move_only_whom_the_hash_moves
-        ),
-        case!(Alone, scale::ten_thousand_policies_are_served),
     ]
 }
 
@@ -261,6 +331,20 @@ fn gitops() -> Vec<Case> {
     ]
 }
 
+/// All of them, in the order in which they begin. Faults wait for each other, so that only every fourth case is one;
+/// those that need the machine come last, because nothing else runs meanwhile.
+fn in_order() -> impl Iterator<Item = Case> {
+    let all = [cases(), providers(), callers(), troubles(), gitops(), charts()];
+    let all = all.into_iter().flatten();
+    let (alone, mut others): (Vec<_>, Vec<_>) = all.partition(|case| case.turn == Turn::Alone);
+    let mut order = Vec::new();
+    for fault in faults() {
+        order.push(fault);
+        order.extend(others.drain(..others.len().min(3)));
+    }
+    order.into_iter().chain(others).chain(alone)
+}
+
 fn main() -> Result<ExitCode> {
     let mut arguments = Arguments::from_args();
     let kubeconfig = std::env::var_os("KUBECONFIG").filter(|path| !path.is_empty());
@@ -277,14 +361,7 @@ fn main() -> Result<ExitCode> {
     let runtime = Arc::new(Runtime::new()?);
     runtime.spawn(end_on_interrupt());
     let context = Arc::new(Context::new(kubeconfig.map(Into::into))?);
-    let trials = cases()
-        .into_iter()
-        .chain(callers())
-        .chain(troubles())
-        .chain(gitops())
-        .chain(charts())
-        .map(|case| trial(case, &runtime, &context))
-        .collect();
+    let trials = in_order().map(|case| trial(case, &runtime, &context)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     runtime.block_on(context.clean_up())?;
     if !conclusion.has_failed() {
@@ -319,8 +396,10 @@ fn trial(case: Case, runtime: &Arc<Runtime>, context: &Arc<Context>) -> Trial {
 
 async fn run(case: &Case, context: Arc<Context>) -> Result<()> {
     let _turn = context.turn(case.turn).await;
+    let context = Arc::new(context.of_one_case());
     let limited = tokio::time::timeout(CASE_LIMIT, (case.run)(Arc::clone(&context)));
     limited
         .await
-        .with_context(|| format!("{} took longer than {CASE_LIMIT:?}", case.name))?
+        .with_context(|| format!("{} took longer than {CASE_LIMIT:?}", case.name))??;
+    context.judge().await
 }

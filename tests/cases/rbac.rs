@@ -1,6 +1,6 @@
 //! The chart's RBAC on a real API server: enough, and no more.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
@@ -8,6 +8,7 @@ use weir_tests::{
     cluster::Cluster,
     fixtures,
     identity::{self, OPERATOR, ROUTER, SYSTEM},
+    poll::becomes,
 };
 
 use crate::context::Context;
@@ -29,9 +30,20 @@ struct Actor {
 impl Actor {
     async fn new(context: &Context, cluster: &Cluster, account: &str) -> Result<Self> {
         let kubeconfig: PathBuf = identity::kubeconfig(&cluster.kubectl, account, &cluster.folder).await?;
-        Ok(Self {
+        let actor = Self {
             cluster: Cluster::existing(&context.tools, &kubeconfig, &cluster.folder).await?,
-        })
+        };
+        // The API server takes a moment to notice a new binding.
+        let question = ["auth", "can-i", "list", "configmaps", "-n", SYSTEM];
+        let asked = async || Ok(actor.cluster.kubectl.run(&question).await?.stdout.trim() == "yes");
+        becomes(
+            "the account to have its rights",
+            Duration::from_secs(30),
+            true,
+            asked,
+        )
+        .await?;
+        Ok(actor)
     }
 
     /// Runs `kubectl` with these words and fails unless the API server decides as expected.

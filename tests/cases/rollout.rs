@@ -1,6 +1,9 @@
 //! Weights changed under load: how soon it is served, who moves, and that nobody notices otherwise.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -82,7 +85,7 @@ pub(crate) async fn changes_under_load_cut_nothing_and_move_only_whom_the_hash_m
     let running = load.start();
 
     let mut steps = vec![Step {
-        table: settled(&running, 0, "").await?.0,
+        table: settled(&running, 0, &[]).await?.0,
         expected: who(&site, &namespace, SHARES[0]).await?,
     }];
     let mut delays = Vec::new();
@@ -91,8 +94,7 @@ pub(crate) async fn changes_under_load_cut_nothing_and_move_only_whom_the_hash_m
         let from = running.count();
         let applied = Instant::now();
         site.cluster.apply(&rollout(&namespace, *share)).await?;
-        let previous = steps.last().map(|step| step.table.clone()).unwrap_or_default();
-        let (table, served) = settled(&running, from, &previous).await?;
+        let (table, served) = settled(&running, from, &steps).await?;
         delays.push(served.saturating_duration_since(applied));
         steps.push(Step { table, expected });
         used(&running, from + USES).await?;
@@ -114,14 +116,15 @@ async fn who(site: &Site, namespace: &str, share: u8) -> Result<Expected> {
     explain(&site.tools, &site.cluster.folder, &policies, &name, &keys).await
 }
 
-/// Waits until every router has answered with another table than `previous`: which one, and since when.
-async fn settled(running: &Running, from: usize, previous: &str) -> Result<(String, Instant)> {
+/// Waits until every router has answered with a table of none of the `steps`: which one, and since when. Answers of
+/// any of them may still end late.
+async fn settled(running: &Running, from: usize, steps: &[Step]) -> Result<(String, Instant)> {
     let probe = || async {
         let mut since = BTreeMap::new();
         let news = running
             .observations(from)
             .into_iter()
-            .filter(|seen| seen.table != previous);
+            .filter(|seen| steps.iter().all(|step| step.table != seen.table));
         for seen in news {
             let first = since
                 .entry(seen.router)
@@ -149,21 +152,8 @@ fn placed(observations: &[Observation], steps: &[Step]) -> Result<()> {
         .enumerate()
         .map(|(at, step)| (&*step.table, at))
         .collect();
-    let mut sorted: Vec<&Observation> = observations.iter().collect();
-    sorted.sort_by_key(|seen| (seen.router, seen.began));
+    never_older(observations, &order)?;
     let mut moved = BTreeMap::<&str, &str>::new();
-    for pair in sorted.windows(2).filter(|pair| pair[0].router == pair[1].router) {
-        let at = |seen: &Observation| {
-            order
-                .get(&*seen.table)
-                .copied()
-                .context("a table that was never published")
-        };
-        ensure!(
-            at(pair[0])? <= at(pair[1])?,
-            "a router went back to an older table"
-        );
-    }
     for seen in observations {
         let step = &steps[order[&*seen.table]];
         let expected = step.expected.get(&seen.key).map(String::as_str);
@@ -186,6 +176,29 @@ fn placed(observations: &[Observation], steps: &[Step]) -> Result<()> {
         moved.len()
     ));
     never_back(steps)
+}
+
+/// Whoever asked a router after it had answered somebody got no older table than that.
+fn never_older(observations: &[Observation], order: &BTreeMap<&str, usize>) -> Result<()> {
+    let at = |seen: &Observation| {
+        let place = order.get(&*seen.table).copied();
+        place.context("a table that was never published")
+    };
+    let routers: BTreeSet<usize> = observations.iter().map(|seen| seen.router).collect();
+    for router in routers {
+        let mut begun: Vec<&Observation> = observations.iter().filter(|seen| seen.router == router).collect();
+        let mut ended = begun.clone();
+        begun.sort_by_key(|seen| seen.began);
+        ended.sort_by_key(|seen| seen.began + seen.latency);
+        let (mut ended, mut newest) = (ended.into_iter().peekable(), 0);
+        for seen in begun {
+            while let Some(before) = ended.next_if(|before| before.began + before.latency <= seen.began) {
+                newest = newest.max(at(before)?);
+            }
+            ensure!(at(seen)? >= newest, "a router went back to an older table");
+        }
+    }
+    Ok(())
 }
 
 fn in_experiment(step: &Step) -> usize {

@@ -69,6 +69,10 @@ pub fn resource(kind: &str) -> Result<ApiResource> {
         "Namespace" => ("", "v1", "namespaces"),
         "Service" => ("", "v1", "services"),
         "EndpointSlice" => ("discovery.k8s.io", "v1", "endpointslices"),
+        "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1", "customresourcedefinitions"),
+        "Role" => ("rbac.authorization.k8s.io", "v1", "roles"),
+        "RoleBinding" => ("rbac.authorization.k8s.io", "v1", "rolebindings"),
+        "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1", "clusterrolebindings"),
         "Lease" => ("coordination.k8s.io", "v1", "leases"),
         _ => return Err(anyhow!("the tests know no kind {kind}")),
     };

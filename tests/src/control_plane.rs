@@ -1,7 +1,7 @@
 //! A Kubernetes control plane of three processes: etcd, the API server, and as many controllers as its purpose needs.
 
 use std::{
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::{kubectl::Kubectl, process::Process, tools::Tools};
+use crate::{client::Client, kubectl::Kubectl, process::Process, tools::Tools};
 
 /// Where the API server listens.
 const API_PORT: u16 = 6443;
@@ -22,14 +22,23 @@ const ETCD_PEER_PORT: u16 = 2380;
 /// How long a server may take to be ready, on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(90);
 
-/// Only writes are recorded, by user, and never a body.
+/// Only writes are recorded, by user. Bodies are those of statuses and of the routers' places alone: the judge
+/// judges by them.
 const AUDIT_POLICY: &str = "\
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
+omitManagedFields: true
 rules:
 - level: None
   verbs: [get, list, watch]
+- level: RequestResponse
+  verbs: [create, patch, update]
+  resources:
+  - group: weir.dev
+    resources: ['*/status']
+  - group: discovery.k8s.io
+    resources: [endpointslices]
 - level: Metadata
 ";
 
@@ -114,6 +123,22 @@ impl ControlPlane {
     /// Ends the API server (-9); etcd keeps what it stored.
     pub async fn stop_api_server(&self) -> Result<()> {
         self.api_server.kill().await
+    }
+
+    /// Where the API server listens.
+    pub fn api_address(&self) -> SocketAddr {
+        (self.address, API_PORT).into()
+    }
+
+    /// Forgets every version of an object but the present ones: a watch can't begin at an earlier one any more.
+    pub async fn compact(&self) -> Result<()> {
+        let (etcd, client) = ((self.address, ETCD_PORT).into(), Client::default());
+        let status = client.post(etcd, "/v3/maintenance/status", "{}").await?.json()?;
+        let revision = &status["header"]["revision"];
+        let body = serde_json::json!({"revision": revision, "physical": true}).to_string();
+        let answer = client.post(etcd, "/v3/kv/compaction", body).await?;
+        ensure!(answer.status.is_success(), "compacting: {}", answer.text());
+        Ok(())
     }
 
     /// Starts the API server again, and waits until it is ready.
@@ -228,6 +253,7 @@ fn api_server(tools: &Tools, directory: &Path, address: Ipv4Addr, purpose: Purpo
         at("--audit-log-path", "audit.log"),
     ]);
     command.args([
+        "--audit-log-maxsize=10000",
         "--service-account-issuer=https://kubernetes.default.svc",
         "--service-cluster-ip-range=10.96.0.0/16",
         "--authorization-mode=Node,RBAC",

@@ -1,6 +1,9 @@
 //! Who the processes are: `ServiceAccount`s bound to exactly the chart's RBAC, and tokens for them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -76,4 +79,19 @@ pub async fn kubeconfig(kubectl: &Kubectl, service_account: &str, folder: &Path)
     let path = folder.join(format!("{service_account}.kubeconfig"));
     std::fs::write(&path, document.to_string())?;
     Ok(path)
+}
+
+/// Has the kubeconfig of `service_account` in `folder` lead to `entrance`, behind which is `server`.
+pub fn redirect(
+    folder: &Path,
+    service_account: &str,
+    entrance: SocketAddr,
+    server: SocketAddr,
+) -> Result<()> {
+    let path = folder.join(format!("{service_account}.kubeconfig"));
+    let mut document: Value = serde_json::from_slice(&std::fs::read(&path)?)?;
+    let cluster = &mut document["clusters"][0]["cluster"];
+    cluster["server"] = format!("https://{entrance}").into();
+    cluster["tls-server-name"] = server.ip().to_string().into();
+    Ok(std::fs::write(&path, document.to_string())?)
 }

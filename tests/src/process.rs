@@ -85,13 +85,28 @@ impl Process {
             .with_context(|| format!("killing {}", self.name))
     }
 
-    /// Asks it to exit (SIGTERM), and gives its status once it has.
-    pub async fn terminate(&self, within: Duration) -> Result<ExitStatus> {
+    /// Stops it where it is (SIGSTOP), until it is resumed.
+    pub async fn pause(&self) -> Result<()> {
+        self.signal("-STOP").await
+    }
+
+    /// Lets it go on (SIGCONT) as if no time had passed.
+    pub async fn resume(&self) -> Result<()> {
+        self.signal("-CONT").await
+    }
+
+    async fn signal(&self, signal: &str) -> Result<()> {
         let pid = self.pid().await?;
         let sent = std::process::Command::new("kill")
-            .args(["-TERM", &pid.to_string()])
+            .args([signal, &pid.to_string()])
             .status()?;
-        ensure!(sent.success(), "kill -TERM {}: {sent}", self.name);
+        ensure!(sent.success(), "kill {signal} {}: {sent}", self.name);
+        Ok(())
+    }
+
+    /// Asks it to exit (SIGTERM), and gives its status once it has.
+    pub async fn terminate(&self, within: Duration) -> Result<ExitStatus> {
+        self.signal("-TERM").await?;
         let mut child = self.child.lock().await;
         let ended = tokio::time::timeout(within, child.wait()).await;
         let status = ended.with_context(|| format!("{} still runs {within:?} after SIGTERM", self.name))?;
@@ -107,6 +122,13 @@ impl Process {
             processor: processor_time(&stat)?,
             resident: resident_bytes(&status)?,
         })
+    }
+
+    /// How many lines of its log hold all of these words.
+    pub fn logged(&self, words: &[&str]) -> Result<usize> {
+        let text = std::fs::read_to_string(&self.log)?;
+        let holds = |line: &&str| words.iter().all(|word| line.contains(word));
+        Ok(text.lines().filter(holds).count())
     }
 
     /// The last lines of its log.

@@ -14,9 +14,11 @@ use tokio::process::Command;
 use crate::{
     client::{Client, Shape},
     cluster::Cluster,
+    detour::Detour,
     fake_provider::{FakeProvider, Recording},
     fixtures,
     identity::{self, OPERATOR, ROUTER, SYSTEM},
+    judge::Judge,
     load::{Load, Pace},
     netns,
     poll::{becomes, eventually},
@@ -57,9 +59,20 @@ pub struct Site {
     pub operator: Process,
     /// The tools it was started with.
     pub tools: Tools,
+    /// The ways on which its processes reach the API server, if they are not direct.
+    pub ways: Option<Ways>,
     callers: Callers,
     operator_admin: SocketAddr,
     rival_admin: SocketAddr,
+}
+
+/// The ways to the API server.
+#[derive(Debug)]
+pub struct Ways {
+    /// The operator's.
+    pub operator: Detour,
+    /// The routers'.
+    pub routers: Detour,
 }
 
 /// One router process.
@@ -90,6 +103,17 @@ pub struct Plan {
     pub recording: Recording,
     /// Whom its routers let in.
     pub callers: Callers,
+    /// How its processes reach the API server.
+    pub reach: Reach,
+}
+
+/// How processes reach the API server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Directly.
+    Direct,
+    /// By ways that break on command.
+    Detours,
 }
 
 /// Whom routers let in.
@@ -127,6 +151,27 @@ impl Plan {
             (None, Place::Host(_)) => anyhow::bail!("a cluster of the tests' own needs a network of its own"),
         }
     }
+
+    /// Starts the detours, and has the kubeconfigs of the processes lead there.
+    async fn ways(&self, cluster: &Cluster, folder: &Path) -> Result<Option<Ways>> {
+        if self.reach == Reach::Direct {
+            return Ok(None);
+        }
+        let server = cluster
+            .control_plane
+            .as_ref()
+            .context("no control plane of our own")?;
+        let server = server.api_address();
+        let way = async |account: &str, host: u8| {
+            let detour = Detour::start(self.place.socket(host, server.port())?, &[server]).await?;
+            identity::redirect(folder, account, detour.address(), server)?;
+            anyhow::Ok(detour)
+        };
+        Ok(Some(Ways {
+            operator: way(OPERATOR, 2).await?,
+            routers: way(ROUTER, 3).await?,
+        }))
+    }
 }
 
 impl Site {
@@ -142,6 +187,7 @@ impl Site {
         for account in [OPERATOR, ROUTER] {
             identity::kubeconfig(&cluster.kubectl, account, &folder).await?;
         }
+        let ways = plan.ways(&cluster, &folder).await?;
         let (operator_admin, rival_admin) = (plan.place.socket(10, 9090)?, plan.place.socket(11, 9090)?);
         let operator = Process::spawn(OPERATOR, operator(tools, &folder, operator_admin)?, &folder)?;
         let client = Client::default();
@@ -153,6 +199,7 @@ impl Site {
             client,
             operator,
             tools,
+            ways,
             callers: plan.callers,
             operator_admin,
             rival_admin,
@@ -194,12 +241,54 @@ impl Site {
     }
 
     /// Puts a router behind the Service, as a kubelet would once it is ready.
-    async fn announce(&self, number: usize) -> Result<()> {
+    pub async fn announce(&self, number: usize) -> Result<()> {
         let Router {
             name, http, admin, ..
         } = &self.routers[number];
         let slice = fixtures::router_slice(SERVICE, name, &http.ip().to_string(), http.port(), admin.port());
         self.cluster.apply(&slice).await.map(drop)
+    }
+
+    /// Takes a router from behind the Service, as a kubelet would once it is not ready.
+    pub async fn hide(&self, number: usize) -> Result<()> {
+        let name = &self.routers[number].name;
+        self.cluster.delete("EndpointSlice", Some(SYSTEM), name).await
+    }
+
+    /// Replaces a router as a rolling update does: it drains behind nobody's back, and its successor is told of once
+    /// it is ready.
+    pub async fn roll_router(&self, number: usize, within: Duration) -> Result<()> {
+        let Router {
+            name,
+            http,
+            admin,
+            process,
+        } = &self.routers[number];
+        self.hide(number).await?;
+        let status = process.terminate(within).await?;
+        ensure!(status.success(), "{name} ended with {status}");
+        process.restart(self.router_command(*http, *admin)?).await?;
+        self.router_ready(number).await?;
+        self.announce(number).await
+    }
+
+    /// Replaces the operator as a rolling update does: it is asked to stop.
+    pub async fn roll_operator(&self, within: Duration) -> Result<()> {
+        let status = self.operator.terminate(within).await?;
+        ensure!(status.success(), "the operator ended with {status}");
+        self.restart_operator().await?;
+        self.operator_ready().await
+    }
+
+    /// Who judges what the operator has written so far; nobody in a cluster whose audit log is not to be had.
+    pub fn judge(&self) -> Option<Judge> {
+        let control_plane = self.cluster.control_plane.as_ref()?;
+        let log = |router: &Router| (router.name.clone(), router.process.log().to_owned());
+        Some(Judge {
+            audit_log: control_plane.audit_log(),
+            operator: identity::user(OPERATOR),
+            routers: self.routers.iter().map(log).collect(),
+        })
     }
 
     /// Kills a router (-9), starts it again, and waits until it is ready.
@@ -225,8 +314,15 @@ impl Site {
 
     /// Starts a second replica of the operator, which stands by.
     pub async fn start_rival(&self) -> Result<Process> {
+        self.start_rival_for(OPERATOR).await
+    }
+
+    /// Starts a second operator that contends for this Lease: for another than the first one's, both write.
+    pub async fn start_rival_for(&self, lease: &str) -> Result<Process> {
         let mut command = operator(&self.tools, &self.cluster.folder, self.rival_admin)?;
-        command.env("WEIR_IDENTITY", "rival");
+        command
+            .env("WEIR_IDENTITY", "rival")
+            .args(["--lease-name", lease]);
         let rival = Process::spawn("rival", command, &self.cluster.folder)?;
         self.ready(self.rival_admin)
             .await
@@ -239,6 +335,12 @@ impl Site {
         self.ready(self.operator_admin)
             .await
             .with_context(|| self.operator.log_tail())
+    }
+
+    /// Whether the operator is ready now; it must at least answer.
+    pub async fn operator_is_ready(&self) -> Result<bool> {
+        let answer = self.client.get(self.operator_admin, "/readyz", None).await?;
+        Ok(answer.status.is_success())
     }
 
     /// Waits until a router is ready.
@@ -301,20 +403,21 @@ impl Site {
 
     /// A router's metrics, as text.
     pub async fn router_metrics(&self, number: usize) -> Result<String> {
-        Ok(self
-            .client
-            .get(self.routers[number].admin, "/metrics", None)
-            .await?
-            .text())
+        self.metrics_of(self.routers[number].admin).await
     }
 
     /// The operator's metrics, as text.
     pub async fn operator_metrics(&self) -> Result<String> {
-        Ok(self
-            .client
-            .get(self.operator_admin, "/metrics", None)
-            .await?
-            .text())
+        self.metrics_of(self.operator_admin).await
+    }
+
+    /// The second operator's metrics, as text.
+    pub async fn rival_metrics(&self) -> Result<String> {
+        self.metrics_of(self.rival_admin).await
+    }
+
+    async fn metrics_of(&self, admin: SocketAddr) -> Result<String> {
+        Ok(self.client.get(admin, "/metrics", None).await?.text())
     }
 
     /// What the operator says of its readiness: a status, and lines of text.
@@ -385,6 +488,8 @@ fn operator(tools: &Tools, folder: &Path, admin: SocketAddr) -> Result<Command> 
 
 fn router(tools: &Tools, folder: &Path, http: SocketAddr, admin: SocketAddr) -> Result<Command> {
     let mut command = Command::new(tools.weir(ROUTER)?);
+    // The judge wants to know which policy was served when.
+    command.env("WEIR_LOG", "info,weir_router::state=debug");
     command.env("KUBECONFIG", folder.join(format!("{ROUTER}.kubeconfig")));
     command.args([
         "--namespace",
