@@ -6,6 +6,7 @@ pub(crate) mod handover;
 pub(crate) mod meddling;
 pub(crate) mod missing;
 pub(crate) mod rights;
+pub(crate) mod upgrade;
 
 use std::{sync::Arc, time::Duration};
 

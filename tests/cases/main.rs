@@ -154,12 +154,16 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// Those about what goes wrong around Weir. One of them has its own installation, the others take turns with one.
+/// Those about what goes wrong around Weir. Two of them have installations of their own, the others take turns with one.
 fn faults() -> Vec<Case> {
     vec![
         case!(
             Enclosed,
             faults::api_server::connections_that_lead_nowhere_are_given_up
+        ),
+        case!(
+            Enclosed,
+            faults::upgrade::every_process_is_replaced_without_a_failed_request
         ),
         case!(
             Enclosed,
