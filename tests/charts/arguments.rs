@@ -1,10 +1,10 @@
 //! The arguments that the chart gives are arguments that the binaries take.
 
 use anyhow::{Context, Result};
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use serde_json::Value;
 
-use crate::rendered::{container, full_values, render, strings};
+use crate::rendered::{container, full_values, helm, render, strings};
 
 async fn arguments(part: &str, values: &[&str]) -> Result<Vec<String>> {
     let objects = render(values).await?;
@@ -25,6 +25,27 @@ async fn the_operator_takes_the_arguments_that_it_is_given() -> Result<()> {
 async fn a_router_takes_the_arguments_that_it_is_given() -> Result<()> {
     for values in [&[][..], &["--values", &full_values()]] {
         weir_router::args::Args::try_parse_from(arguments("router", values).await?)?;
+    }
+    Ok(())
+}
+
+/// Every flag of the binaries that no value sets.
+const FREE: [&str; 2] = ["--cache-max-age", "--identity"];
+
+#[tokio::test]
+async fn a_flag_that_a_value_sets_is_not_taken_as_a_further_argument() -> Result<()> {
+    let commands = [
+        ("operator", weir_operator::args::Args::command()),
+        ("router", weir_router::args::Args::command()),
+    ];
+    for (part, command) in commands {
+        let flags = command.get_arguments().filter_map(clap::Arg::get_long);
+        for flag in flags.map(|flag| format!("--{flag}")) {
+            let value = format!("{part}.extraArgs=[\"{flag}=x\"]");
+            let output = helm()?.template(&["--set-json", &value]).await?;
+            let is_free = FREE.contains(&flag.as_str());
+            assert_eq!(output.code == 0, is_free, "{value}: {}", output.stderr);
+        }
     }
     Ok(())
 }

@@ -42,7 +42,6 @@ async fn a_digest_wins_over_tags_and_the_global_registry_over_all() -> Result<()
 async fn what_is_given_twice_is_rendered_once_and_the_user_wins() -> Result<()> {
     let objects = render_with(&[
         r#"router.extraEnv=[{"name":"A","value":"1"},{"name":"WEIR_LOG","value":"debug"},{"name":"A","value":"2"}]"#,
-        r#"router.extraArgs=["--drain-delay=1s"]"#,
         r#"router.extraVolumes=[{"name":"cache","emptyDir":{}}]"#,
         r#"router.extraVolumeMounts=[{"name":"other","mountPath":"/var/cache/weir"}]"#,
         r#"router.podLabels={"app.kubernetes.io/component":"mine"}"#,
@@ -52,11 +51,6 @@ async fn what_is_given_twice_is_rendered_once_and_the_user_wins() -> Result<()> 
     let router = container(&objects, "router")?;
     let environment = json!([{"name": "WEIR_LOG", "value": "debug"}, {"name": "A", "value": "2"}]);
     assert_eq!(router["env"], environment);
-    let arguments = strings(&router["args"], "");
-    let delays = arguments
-        .iter()
-        .filter(|argument| argument.starts_with("--drain-delay"));
-    assert_eq!(delays.collect::<Vec<_>>(), ["--drain-delay=1s"]);
     let volumes = &pod(&objects, "router")?["volumes"];
     assert_eq!(strings(volumes, "name"), ["admin-token", "cache"]);
     assert_eq!(volumes[1]["emptyDir"], json!({}));

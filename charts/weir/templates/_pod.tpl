@@ -22,23 +22,6 @@ apply refuses a list with two entries of one name. (dict "own" […] "extra" [�
 {{- end }}
 {{- end }}
 
-{{/*
-Arguments: those of `extra` replace the chart's own with the same flag. (dict "own" […] "extra" […])
-*/}}
-{{- define "weir.arguments" -}}
-{{- $given := dict }}
-{{- range .extra }}
-{{- $_ := set $given (splitList "=" . | first) true }}
-{{- end }}
-{{- $all := list }}
-{{- range .own }}
-{{- if not (hasKey $given (splitList "=" . | first)) }}
-{{- $all = append $all . }}
-{{- end }}
-{{- end }}
-{{- concat $all (.extra | default list) | toYaml }}
-{{- end }}
-
 {{/* The further containers of a pod; none may be called as the chart's own. */}}
 {{- define "weir.extraContainers" -}}
 {{- $part := .part }}
