@@ -68,11 +68,32 @@ async fn routers_never_reach_the_metadata_addresses() -> Result<()> {
         assert!(blocks().count() >= 2, "{mode}");
         for block in blocks() {
             let denied = match block["cidr"].as_str() {
-                Some("0.0.0.0/0") => json!(["169.254.169.254/32"]),
-                _ => json!(["fd00:ec2::254/128"]),
+                Some("0.0.0.0/0") => {
+                    json!(["169.254.169.254/32", "168.63.129.16/32", "100.100.100.200/32"])
+                }
+                _ => json!(["fd00:ec2::254/128", "fd20:ce::254/128"]),
             };
             assert_eq!(block["except"], denied, "{mode}");
         }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn names_are_asked_for_at_the_ports_that_values_give() -> Result<()> {
+    for part in ["operator", "router"] {
+        let egress = format!(r#"{part}.networkPolicy.egress={{"mode":"Restricted","dnsPorts":[53,5353]}}"#);
+        let objects = render_with(&[&egress]).await?;
+        let rules = &find(&objects, "NetworkPolicy", &format!("weir-{part}"))?["spec"]["egress"];
+        let port = |protocol: &str, port: u16| json!({"protocol": protocol, "port": port});
+        let ports = json!([
+            port("UDP", 53),
+            port("TCP", 53),
+            port("UDP", 5353),
+            port("TCP", 5353)
+        ]);
+        let mut rules = rules.as_array().into_iter().flatten();
+        assert!(rules.any(|rule| rule["ports"] == ports), "{part}");
     }
     Ok(())
 }

@@ -34,8 +34,10 @@ Rules that the NetworkPolicies of both parts have in common.
     - namespaceSelector: {}
     {{- include "weir.anywhereBut" .deniedCIDRs | nindent 4 }}
   ports:
-    - {protocol: UDP, port: 53}
-    - {protocol: TCP, port: 53}
+    {{- range .dnsPorts }}
+    - {protocol: UDP, port: {{ . }}}
+    - {protocol: TCP, port: {{ . }}}
+    {{- end }}
 {{- end }}
 
 {{- define "weir.egressToAPIServer" -}}
