@@ -93,6 +93,10 @@ async fn a_budget_has_exactly_one_of_its_two_numbers() -> Result<()> {
         budget("router.podDisruptionBudget={}").await?,
         (Value::Null, json!(1))
     );
+    for number in ["maxUnavailable", "minAvailable"] {
+        let null = format!("router.podDisruptionBudget.{number}=null");
+        assert_eq!(budget(&null).await?, (Value::Null, json!(1)));
+    }
     assert_eq!(
         budget("router.podDisruptionBudget.maxUnavailable=0").await?,
         (Value::Null, json!(0))
@@ -101,6 +105,16 @@ async fn a_budget_has_exactly_one_of_its_two_numbers() -> Result<()> {
         budget("router.podDisruptionBudget.minAvailable=\"50%\"").await?,
         (json!("50%"), Value::Null)
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn pods_that_are_recreated_are_not_updated_by_and_by() -> Result<()> {
+    for part in ["operator", "router"] {
+        let objects = render_with(&[&format!("{part}.strategy={{\"type\":\"Recreate\"}}")]).await?;
+        let deployment = find(&objects, "Deployment", &format!("weir-{part}"))?;
+        assert_eq!(deployment["spec"]["strategy"], json!({"type": "Recreate"}));
+    }
     Ok(())
 }
 

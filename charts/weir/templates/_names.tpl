@@ -6,8 +6,16 @@ What things are called, and the labels by which they are found.
 {{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Of every object's name; short enough for the longest suffix to fit into a DNS label. */}}
+{{/* Of every object's name; short enough for the longest suffix to fit into a DNS label. A Service's begins so. */}}
 {{- define "weir.fullname" -}}
+{{- $name := include "weir.wishedName" . }}
+{{- if not (regexMatch "^[a-z][-a-z0-9]*$" $name) }}
+{{- fail (printf "fullnameOverride: no Service can be called %q: a name begins with a letter and has no dot; set fullnameOverride to another than that of the release" $name) }}
+{{- end }}
+{{- $name }}
+{{- end }}
+
+{{- define "weir.wishedName" -}}
 {{- if .Values.fullnameOverride }}
 {{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
 {{- else if contains (include "weir.name" .) .Release.Name }}

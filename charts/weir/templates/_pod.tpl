@@ -22,6 +22,31 @@ apply refuses a list with two entries of one name. (dict "own" [â€¦] "extra" [â€
 {{- end }}
 {{- end }}
 
+{{/* How a Deployment replaces its pods: (dict "root" $ "part" "router"). */}}
+{{- define "weir.strategy" -}}
+{{- $strategy := (index .root.Values .part).strategy }}
+{{- if eq (toString $strategy.type) "Recreate" -}}
+type: Recreate
+{{- else }}
+{{- $update := $strategy.rollingUpdate | default dict }}
+{{- $none := list "0" "0%" }}
+{{- if and (has (toString $update.maxSurge) $none) (has (toString $update.maxUnavailable) $none) }}
+{{- fail (printf "%s.strategy.rollingUpdate: maxSurge and maxUnavailable must not both be 0, or no pod is ever replaced; set one of them to 1" .part) }}
+{{- end }}
+{{- toYaml $strategy }}
+{{- end }}
+{{- end }}
+
+{{/* How many pods may be missing: 1, unless the budget says otherwise. A number that is null counts as not given. */}}
+{{- define "weir.budget" -}}
+{{- $nothing := list "" "<nil>" }}
+{{- if not (has (toString .minAvailable) $nothing) -}}
+minAvailable: {{ .minAvailable }}
+{{- else -}}
+maxUnavailable: {{ has (toString .maxUnavailable) $nothing | ternary 1 .maxUnavailable }}
+{{- end }}
+{{- end }}
+
 {{/* The further containers of a pod; none may be called as the chart's own. */}}
 {{- define "weir.extraContainers" -}}
 {{- $part := .part }}

@@ -19,8 +19,14 @@
 {{- if not .Values.router.networkPolicy.enabled }}
 {{- $found = append $found "router.networkPolicy.enabled is false: every pod can reach the routers' admin port, and the routers can reach every address." }}
 {{- end }}
-{{- if and (ne .Values.providers.cluster.access "Full") .Values.clusterProviders }}
-{{- $found = append $found (printf "clusterProviders has entries, and providers.cluster.access is %s: their statuses stay as they are%s." .Values.providers.cluster.access (ternary ", and nobody reads them" "" (eq .Values.providers.cluster.access "None"))) }}
+{{- if and .Values.router.autoscaling.enabled .Release.IsUpgrade }}
+{{- $found = append $found (printf "router.autoscaling.enabled: an upgrade that turns it on may leave one router, until the autoscaler has brought up %d. docs/install.md says how not to." (int .Values.router.autoscaling.minReplicas)) }}
+{{- end }}
+{{- $limit := dig "limits" "memory" "" (.Values.router.resources | default dict) }}
+{{- if eq (toString $limit) "" }}
+{{- $found = append $found "router.resources.limits.memory is not set: nothing checks that router.maxHeldBytes fits into a router's memory." }}
+{{- else if not (include "weir.bytes" $limit) }}
+{{- $found = append $found (printf "router.resources.limits.memory is %s, which the chart can't read: see to it that router.maxHeldBytes and router.cache.sizeLimit fit." $limit) }}
 {{- end }}
 {{- if not .Values.rbac.create }}
 {{- $found = append $found "rbac.create is false: somebody else has to grant what the operator and the routers need." }}
