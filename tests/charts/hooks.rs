@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::rendered::{render, render_with};
+use crate::rendered::{full_values, render, render_with};
 
 const DELETED: &str = "before-hook-creation,hook-succeeded,hook-failed";
 
@@ -21,6 +21,26 @@ async fn every_object_of_the_test_is_removed_however_it_ends() -> Result<()> {
         let annotations = &hook["metadata"]["annotations"];
         assert_eq!(annotations["helm.sh/hook"], "test", "{hook}");
         assert_eq!(annotations["helm.sh/hook-delete-policy"], DELETED, "{hook}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_an_interrupted_test_leaves_is_found_by_its_labels() -> Result<()> {
+    let objects = render(&["--values", &full_values()]).await?;
+    for object in &objects {
+        let labels = &object["metadata"]["labels"];
+        let component = labels["app.kubernetes.io/component"].as_str().unwrap_or_default();
+        let is_hook = !object["metadata"]["annotations"]["helm.sh/hook"].is_null();
+        assert_eq!(
+            ["test", "test-provider"].contains(&component),
+            is_hook,
+            "{object}"
+        );
+        assert!(
+            !is_hook || labels["app.kubernetes.io/instance"] == "weir",
+            "{object}"
+        );
     }
     Ok(())
 }
