@@ -7,6 +7,7 @@ mod chart;
 mod definitions;
 mod golden;
 mod hooks;
+mod notes;
 mod pods;
 mod refused;
 mod rendered;
