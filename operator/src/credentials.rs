@@ -17,6 +17,7 @@ use crate::MANAGER;
 use crate::config_map::MANAGED_BY_LABEL;
 use crate::index::SecretStore;
 use crate::observe::SecretId;
+use crate::room::{Demand, SHARD_ROOM, cost};
 use crate::secret::SecretBytes;
 
 /// The keys of an AWS key pair's Secret; the last may be absent.
@@ -28,55 +29,104 @@ pub type Shard = BTreeMap<String, SecretBytes>;
 /// The gathered Secrets as they stand in the cluster; `None` where one is missing or not as it should be.
 pub type Vault = BTreeMap<char, Option<Shard>>;
 
-/// What the gathered Secrets must hold: the present value of every credential in `origins`, and for those in
-/// `retained` that have none any more the value that `vault` holds.
+/// A gathered Secret to write.
+#[derive(Debug)]
+pub struct ShardWrite {
+    /// All that it is to hold.
+    pub content: Shard,
+    /// The data keys whose value is not what stands there.
+    pub news: BTreeSet<String>,
+}
+
+/// How much room each credential in `origins` wants that has a value.
+pub fn demands(origins: &BTreeMap<CredentialId, CredentialOrigin>, secrets: &SecretStore) -> Vec<Demand> {
+    let demand = |(id, origin): (&CredentialId, &CredentialOrigin)| {
+        let secret = secret_of(origin);
+        Some(Demand {
+            id: id.clone(),
+            created: secrets.created(&secret),
+            namespace: secret.namespace,
+            name: secret.name,
+            bytes: value(origin, secrets)?.len(),
+        })
+    };
+    origins.iter().filter_map(demand).collect()
+}
+
+/// What the gathered Secrets must hold: the present value of every credential in `origins`, less those that are
+/// `withheld`; and as far as there is room, for those in `retained` that have none any more the value that `vault`
+/// holds.
 pub fn desired(
     origins: &BTreeMap<CredentialId, CredentialOrigin>,
+    withheld: &BTreeSet<CredentialId>,
     retained: &BTreeSet<CredentialId>,
     secrets: &SecretStore,
     vault: &Vault,
 ) -> BTreeMap<char, Shard> {
-    let mut wanted: BTreeMap<char, Shard> = shards().map(|shard| (shard, Shard::new())).collect();
+    let mut wanted: BTreeMap<char, Filling> = shards().map(|shard| (shard, Filling::default())).collect();
+    let mut put = |id: &CredentialId, value| wanted.entry(id.shard()).or_default().put(id, value);
     let held = |id: &CredentialId| vault.get(&id.shard())?.as_ref()?.get(id.as_str()).cloned();
-    let ids: BTreeSet<_> = origins.keys().chain(retained).collect();
-    for id in ids {
-        let present = origins.get(id).and_then(|origin| value(origin, secrets));
-        let kept = || held(id).filter(|_| retained.contains(id));
-        if let Some(value) = present.or_else(kept) {
-            wanted
-                .entry(id.shard())
-                .or_default()
-                .insert(id.as_str().to_owned(), value);
+    for (id, origin) in origins.iter().filter(|(id, _)| !withheld.contains(*id)) {
+        if let Some(value) = value(origin, secrets) {
+            put(id, value);
         }
     }
-    wanted
+    for id in retained {
+        if let Some(value) = held(id) {
+            put(id, value);
+        }
+    }
+    let filled = wanted.into_iter();
+    filled.map(|(shard, filling)| (shard, filling.content)).collect()
+}
+
+/// A gathered Secret on its way, and how much room is taken in it.
+#[derive(Debug, Default)]
+struct Filling {
+    content: Shard,
+    taken: usize,
+}
+
+impl Filling {
+    /// Puts a value in, if none is there already and there is room for it.
+    fn put(&mut self, id: &CredentialId, value: SecretBytes) {
+        let cost = cost(value.len());
+        if self.taken + cost <= SHARD_ROOM && !self.content.contains_key(id.as_str()) {
+            self.taken += cost;
+            self.content.insert(id.as_str().to_owned(), value);
+        }
+    }
 }
 
 /// The shards that differ from what stands in the cluster.
-pub fn differing(wanted: BTreeMap<char, Shard>, vault: &Vault) -> BTreeMap<char, Shard> {
-    let differs = |shard: &char, content: &Shard| vault.get(shard).and_then(Option::as_ref) != Some(content);
-    wanted
+pub fn differing(wanted: BTreeMap<char, Shard>, vault: &Vault) -> BTreeMap<char, ShardWrite> {
+    let standing = |shard: &char| vault.get(shard).and_then(Option::as_ref);
+    let differing = wanted
         .into_iter()
-        .filter(|(shard, content)| differs(shard, content))
-        .collect()
+        .filter(|(shard, content)| standing(shard) != Some(content));
+    let write = |(shard, content): (char, Shard)| {
+        let stands = |id: &str, value: &SecretBytes| standing(&shard)?.get(id).map(|held| held == value);
+        let news = content
+            .iter()
+            .filter(|(id, value)| stands(id, value) != Some(true));
+        let news = news.map(|(id, _)| id.clone()).collect();
+        (shard, ShardWrite { content, news })
+    };
+    differing.map(write).collect()
+}
+
+fn secret_of(origin: &CredentialOrigin) -> SecretId {
+    let (namespace, name) = origin.secret();
+    SecretId {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    }
 }
 
 fn value(origin: &CredentialOrigin, secrets: &SecretStore) -> Option<SecretBytes> {
     match origin {
-        CredentialOrigin::SecretKey { namespace, name, key } => {
-            let id = SecretId {
-                namespace: namespace.clone(),
-                name: name.clone(),
-            };
-            secrets.value(&id, key).cloned()
-        }
-        CredentialOrigin::AwsSecret { namespace, name } => aws_value(
-            &SecretId {
-                namespace: namespace.clone(),
-                name: name.clone(),
-            },
-            secrets,
-        ),
+        CredentialOrigin::SecretKey { key, .. } => secrets.value(&secret_of(origin), key).cloned(),
+        CredentialOrigin::AwsSecret { .. } => aws_value(&secret_of(origin), secrets),
     }
 }
 
@@ -137,7 +187,8 @@ mod tests {
 
     use super::{Shard, Vault, desired, differing, read, render};
     use crate::index::{Change, Delta, Index};
-    use crate::observe::{ObservedSecret, SecretId};
+    use crate::observe::{MAX_VALUE, ObservedSecret, SecretId};
+    use crate::room::{SHARD_ROOM, cost};
     use crate::secret::SecretBytes;
 
     fn bytes(text: &str) -> SecretBytes {
@@ -157,6 +208,7 @@ mod tests {
         let facts = SecretFacts::default();
         index.apply(Change::Secret(Delta::Applied(ObservedSecret {
             id,
+            created: 0,
             facts,
             values,
         })));
@@ -183,7 +235,13 @@ mod tests {
 
     #[test]
     fn all_sixteen_are_there_even_when_nothing_is_gathered() {
-        let wanted = desired(&[].into(), &[].into(), index(&[]).secrets(), &Vault::new());
+        let wanted = desired(
+            &[].into(),
+            &[].into(),
+            &[].into(),
+            index(&[]).secrets(),
+            &Vault::new(),
+        );
         assert_eq!(wanted.len(), 16);
         assert_eq!(
             differing(wanted, &Vault::new()).len(),
@@ -199,6 +257,7 @@ mod tests {
         let wanted = desired(
             &[(id.clone(), origin)].into(),
             &[].into(),
+            &[].into(),
             index.secrets(),
             &vault(&id, "old"),
         );
@@ -210,7 +269,7 @@ mod tests {
         let (id, _) = openai();
         let vault = vault(&id, "old");
         let retained = BTreeSet::from([id.clone()]);
-        let wanted = |retained| desired(&[].into(), retained, index(&[]).secrets(), &vault);
+        let wanted = |retained| desired(&[].into(), &[].into(), retained, index(&[]).secrets(), &vault);
         assert_eq!(held(&wanted(&retained), &id), Some(&bytes("old")));
         assert_eq!(held(&wanted(&BTreeSet::new()), &id), None);
     }
@@ -219,8 +278,39 @@ mod tests {
     fn a_value_whose_secret_is_gone_and_which_no_table_names_is_not_kept() {
         let (id, origin) = openai();
         let origins = [(id.clone(), origin)].into();
-        let wanted = desired(&origins, &[].into(), index(&[]).secrets(), &vault(&id, "old"));
+        let wanted = desired(
+            &origins,
+            &[].into(),
+            &[].into(),
+            index(&[]).secrets(),
+            &vault(&id, "old"),
+        );
         assert_eq!(held(&wanted, &id), None);
+    }
+
+    #[test]
+    fn a_value_without_room_stays_while_a_standing_table_names_it_and_a_new_one_does_not_come_in() {
+        let (id, origin) = openai();
+        let (index, origins) = (index(&[("openai", "new")]), [(id.clone(), origin)].into());
+        let (withheld, vault) = (BTreeSet::from([id.clone()]), vault(&id, "old"));
+        let wanted = |retained: &BTreeSet<_>| desired(&origins, &withheld, retained, index.secrets(), &vault);
+        assert_eq!(held(&wanted(&withheld), &id), Some(&bytes("old")));
+        assert_eq!(held(&wanted(&BTreeSet::new()), &id), None);
+    }
+
+    #[test]
+    fn what_is_kept_for_standing_tables_never_makes_a_shard_too_large() {
+        let ids = (0..).map(|key: usize| CredentialId::of_secret_key("a", "keys", &key.to_string()));
+        let retained: BTreeSet<CredentialId> = ids.filter(|id| id.shard() == '0').take(70).collect();
+        let value = || SecretBytes::new(vec![b'x'; MAX_VALUE]);
+        let content: Shard = retained
+            .iter()
+            .map(|id| (id.as_str().to_owned(), value()))
+            .collect();
+        let vault = Vault::from([('0', Some(content))]);
+        let wanted = desired(&[].into(), &[].into(), &retained, index(&[]).secrets(), &vault);
+        let bytes: usize = wanted[&'0'].values().map(|value| cost(value.len())).sum();
+        assert!(bytes <= SHARD_ROOM && wanted[&'0'].len() == 63, "{bytes}");
     }
 
     #[test]
@@ -232,13 +322,13 @@ mod tests {
             .map(|shard| (shard, Some(Shard::new())))
             .collect();
         let origins = [(id.clone(), origin)].into();
-        let wanted = || desired(&origins, &[].into(), index.secrets(), &vault);
+        let wanted = || desired(&origins, &[].into(), &[].into(), index.secrets(), &vault);
         assert_eq!(
             differing(wanted(), &vault).into_keys().collect::<Vec<_>>(),
             [id.shard()]
         );
         vault.extend(self::vault(&id, "same"));
-        let wanted = desired(&origins, &[].into(), index.secrets(), &vault);
+        let wanted = desired(&origins, &[].into(), &[].into(), index.secrets(), &vault);
         assert!(differing(wanted, &vault).is_empty());
     }
 
@@ -252,6 +342,7 @@ mod tests {
         };
         let wanted = desired(
             &[(id.clone(), origin)].into(),
+            &[].into(),
             &[].into(),
             index.secrets(),
             &Vault::new(),
@@ -274,6 +365,7 @@ mod tests {
         };
         let wanted = desired(
             &[(id.clone(), origin)].into(),
+            &[].into(),
             &[].into(),
             index.secrets(),
             &Vault::new(),

@@ -15,7 +15,7 @@ use weir_policy::api::{
 use weir_policy::holders::KeyHolders;
 use weir_policy::object::ObjectRef;
 use weir_policy::snapshot::{Namespace, NamespacedProviders, Snapshot};
-use weir_table::Scope;
+use weir_table::{CredentialId, Scope};
 
 pub use secrets::SecretStore;
 pub use tables::PublishedTable;
@@ -151,6 +151,15 @@ impl Index {
             Change::Table(delta) => self.apply_tables(delta),
             Change::Slice(delta) => self.apply_slices(delta),
         }
+    }
+
+    /// Takes in for which credentials there is no room, and says for which that is news.
+    pub fn withhold(&mut self, withheld: BTreeSet<CredentialId>) -> BTreeSet<CredentialId> {
+        let before = std::mem::replace(&mut self.snapshot.withheld, withheld);
+        before
+            .symmetric_difference(&self.snapshot.withheld)
+            .cloned()
+            .collect()
     }
 
     /// What the compiler may look at.

@@ -3,7 +3,7 @@
 //! In the order in which a change passes: [`territory`] (what is watched), [`watch`] (event streams), [`observe`], [`config_map`] and
 //! [`endpoints`] (API objects to values and back), [`index`] (all that is known), [`debounce`] (when to look
 //! again), [`reconcile`] (names the steps), [`work`] (what the objects compile to), [`credentials`] and
-//! [`publish`] (what routers read), [`rollout`] (what routers say), [`report`] (what people read). Around
+//! [`room`] (whose credentials fit), [`publish`] (what routers read), [`rollout`] (what routers say), [`report`] (what people read). Around
 //! them: [`lease`] (who may write), [`token`] (what routers want to see), [`trouble`], [`health`]
 //! and [`setback`] (what stands in the way), [`admin`] and [`metrics`], [`secret`],
 //! [`args`] and [`run`].
@@ -27,6 +27,7 @@ pub mod publish;
 pub mod reconcile;
 pub mod report;
 pub mod rollout;
+pub mod room;
 pub mod run;
 pub mod secret;
 pub mod setback;

@@ -79,6 +79,8 @@ impl From<AccessKeyStatus> for Status {
 pub struct ObservedSecret {
     /// Its namespace and name.
     pub id: SecretId,
+    /// When it was created, in seconds since 1970.
+    pub created: i64,
     /// What the compiler may know.
     pub facts: SecretFacts,
     /// What it holds under each key of [`SecretFacts::keys`].
@@ -102,6 +104,11 @@ pub fn version(meta: &ObjectMeta) -> u64 {
         .unwrap_or_default()
 }
 
+fn created(meta: &ObjectMeta) -> i64 {
+    let time = meta.creation_timestamp.as_ref();
+    time.map_or(0, |time| time.0.as_second())
+}
+
 /// Which object `meta` belongs to.
 pub fn object_ref(kind: ObjectKind, meta: &ObjectMeta) -> ObjectRef {
     ObjectRef {
@@ -120,10 +127,7 @@ where
 {
     let meta = guard.meta();
     let generation = meta.generation.unwrap_or_default();
-    let created = meta
-        .creation_timestamp
-        .as_ref()
-        .map_or(0, |time| time.0.as_second());
+    let created = created(meta);
     let object = object_ref(kind, meta);
     let uid = meta.uid.clone().unwrap_or_default();
     let version = version(meta);
@@ -154,6 +158,7 @@ where
 /// A labelled Secret. Its values are moved, not copied.
 pub fn secret(secret: Secret) -> ObservedSecret {
     let id = secret_id(&secret.metadata);
+    let created = created(&secret.metadata);
     let data = secret.data.unwrap_or_default().into_iter();
     let values: BTreeMap<_, _> = data
         .map(|(key, value)| (key, SecretBytes::new(value.0)))
@@ -170,7 +175,12 @@ pub fn secret(secret: Secret) -> ObservedSecret {
             .collect(),
         allowed_hosts,
     };
-    ObservedSecret { id, facts, values }
+    ObservedSecret {
+        id,
+        created,
+        facts,
+        values,
+    }
 }
 
 /// The namespace and name of a Secret.

@@ -19,11 +19,11 @@ use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 use weir_table::codec::Encoded;
 use weir_table::credential::{secret_name, shards};
-use weir_table::{Digest, Scope};
+use weir_table::{CredentialId, Digest, Scope};
 
 use crate::MANAGER;
 use crate::config_map::{self, ObservedTable, Standing, data_keys};
-use crate::credentials::{self, Shard, Vault};
+use crate::credentials::{self, Shard, ShardWrite, Vault};
 use crate::index::PublishedTable;
 use crate::lease::Gate;
 use crate::trouble::Trouble;
@@ -156,8 +156,8 @@ pub struct TableWrite {
     pub encoded: Encoded,
     /// What it replaces.
     pub replaces: Option<Standing>,
-    /// The shards that hold credentials which it names.
-    pub shards: BTreeSet<char>,
+    /// The credentials that a router must hold to serve it.
+    pub credentials: BTreeSet<CredentialId>,
 }
 
 /// A ConfigMap to remove, as it stands.
@@ -173,7 +173,9 @@ pub struct Removal {
 #[derive(Debug, Default)]
 pub struct Plan {
     /// The gathered Secrets to write, in full.
-    pub shards: BTreeMap<char, Shard>,
+    pub shards: BTreeMap<char, ShardWrite>,
+    /// The data keys of credentials whose value is not there yet, and is not written this time.
+    pub waiting: BTreeSet<String>,
     /// The tables to write after them.
     pub tables: Vec<TableWrite>,
     /// The ConfigMaps to remove.
@@ -222,18 +224,22 @@ impl Writer {
     pub async fn carry_out(&self, plan: Plan) -> Outcome {
         let Plan {
             shards,
+            mut waiting,
             tables,
             removals,
         } = plan;
         let shards = at_once(
             shards
                 .into_iter()
-                .map(|(shard, content)| self.write_shard(shard, content)),
+                .map(|(shard, write)| self.write_shard(shard, write)),
         )
         .await;
-        let failed = shards.iter().filter(|(_, result)| result.is_err());
-        let failed: BTreeSet<char> = failed.map(|(shard, _)| *shard).collect();
-        let tables = at_once(tables.into_iter().map(|write| self.write_table(write, &failed))).await;
+        let shards = shards.into_iter().map(|(shard, news, result)| {
+            waiting.extend(news.into_iter().filter(|_| result.is_err()));
+            (shard, result)
+        });
+        let shards = shards.collect();
+        let tables = at_once(tables.into_iter().map(|write| self.write_table(write, &waiting))).await;
         let removals = at_once(removals.into_iter().map(|removal| self.remove_table(removal))).await;
         Outcome {
             shards,
@@ -254,8 +260,13 @@ impl Writer {
         Ok((shard, found.and_then(credentials::read)))
     }
 
-    async fn write_shard(&self, shard: char, content: Shard) -> (char, Result<Option<Shard>, Failure>) {
-        (shard, self.try_write_shard(shard, &content).await)
+    async fn write_shard(
+        &self,
+        shard: char,
+        write: ShardWrite,
+    ) -> (char, BTreeSet<String>, Result<Option<Shard>, Failure>) {
+        let ShardWrite { content, news } = write;
+        (shard, news, self.try_write_shard(shard, &content).await)
     }
 
     async fn try_write_shard(&self, shard: char, content: &Shard) -> Result<Option<Shard>, Failure> {
@@ -284,9 +295,9 @@ impl Writer {
     async fn write_table(
         &self,
         write: TableWrite,
-        failed: &BTreeSet<char>,
+        waiting: &BTreeSet<String>,
     ) -> (Scope, Result<ObservedTable, Failure>) {
-        if !write.shards.is_disjoint(failed) {
+        if write.credentials.iter().any(|id| waiting.contains(id.as_str())) {
             return (write.scope, Err(Failure::CredentialsFirst));
         }
         let result = self.try_write_table(&write).await;

@@ -4,6 +4,7 @@
 //! at a time and a bounded number of statuses. Every replica takes changes in and compiles, and so is warm
 //! when it takes over; only the holder of the lease writes.
 
+mod custody;
 mod publishing;
 mod reporting;
 
@@ -20,15 +21,17 @@ use weir_policy::object::ObjectRef;
 use weir_policy::snapshot::NamespacedProviders;
 use weir_table::Scope;
 
-use crate::credentials::Vault;
+use crate::credentials::demands;
 use crate::debounce::Debounce;
 use crate::endpoints::admin_addresses;
 use crate::index::{Change, Effect, Effects, Index};
 use crate::lease::Gate;
 use crate::metrics::{Foreign, Metrics};
+use crate::reconcile::custody::Custody;
 use crate::report::Reporter;
 use crate::rollout::Fleet;
 use crate::rollout::poll::{Expected, ExpectedTable};
+use crate::room::withheld;
 use crate::setback::Setbacks;
 use crate::territory::{Listing, News, Part, Territory};
 use crate::work::{Compilation, Work};
@@ -87,10 +90,10 @@ pub struct Reconciler {
     fleet: Option<Arc<Fleet>>,
     compile_due: Debounce<Scope>,
     report_due: Debounce<ObjectRef>,
-    /// The gathered Secrets as they stand; `None` until they have been read.
-    vault: Option<Vault>,
-    /// When the gathered Secrets are to be read again: nothing tells when someone else changes them.
-    vault_due: Instant,
+    /// The gathered Secrets.
+    custody: Custody,
+    /// Whether there may be room for other credentials than before.
+    room_due: bool,
     /// Whether something may have to be published.
     plan_due: bool,
     /// The plan under way: never more than one, so that credentials and tables keep their order.
@@ -120,8 +123,8 @@ impl Reconciler {
             fleet: None,
             compile_due: Debounce::new(QUIET, CAP),
             report_due: Debounce::new(Duration::ZERO, Duration::ZERO),
-            vault: None,
-            vault_due: Instant::now(),
+            custody: Custody::new(Instant::now()),
+            room_due: false,
             plan_due: false,
             job: JoinSet::new(),
             patches: JoinSet::new(),
@@ -166,6 +169,7 @@ impl Reconciler {
             for scope in self.compile_due.take(now) {
                 self.compile(&scope);
             }
+            self.share_room();
             self.start_job(now);
         }
         self.start_reports(now);
@@ -176,7 +180,7 @@ impl Reconciler {
         let synced = self.listing.is_ready();
         let is_free = synced && self.job.is_empty();
         let compile = self.compile_due.next_due().filter(|_| is_free);
-        let vault = Some(self.vault_due).filter(|_| is_free && self.term.is_some());
+        let vault = Some(self.custody.due()).filter(|_| is_free && self.term.is_some());
         let report = self.report_due.next_due().filter(|_| synced && self.may_report());
         let idle = Instant::now() + Duration::from_hours(1);
         [compile, report, vault]
@@ -228,7 +232,10 @@ impl Reconciler {
             match effect {
                 Effect::Compile(scope) => self.compile_due.mark(scope, now),
                 Effect::Report(object) => self.report_due.mark(object, now),
-                Effect::Gather => self.plan_due = true,
+                Effect::Gather => {
+                    self.room_due = true;
+                    self.plan_due = true;
+                }
                 Effect::Routers => self.expect(),
             }
         }
@@ -268,8 +275,30 @@ impl Reconciler {
         if !self.work.has_draft(scope) {
             self.can_be_published(scope);
         }
+        self.room_due = true;
         self.plan_due = true;
         self.mark_reports(scope);
+    }
+
+    /// Decides anew for which credentials there is room. What a table asks for does not depend on what it gets, so
+    /// that once is enough.
+    fn share_room(&mut self) {
+        if !std::mem::take(&mut self.room_due) {
+            return;
+        }
+        let demands = demands(&self.work.credentials(), self.index.secrets());
+        let news = self.index.withhold(withheld(demands, &self.edges.namespace));
+        if news.is_empty() {
+            return;
+        }
+        tracing::warn!(
+            withheld = self.index.snapshot().withheld.len(),
+            "there is no room for so many credentials now; the policies and providers concerned say so"
+        );
+        for scope in self.work.naming(&news) {
+            self.compile(&scope);
+        }
+        self.room_due = false;
     }
 
     fn mark_reports(&mut self, scope: &Scope) {
@@ -291,8 +320,7 @@ impl Reconciler {
         self.unreported = Setbacks::default();
         self.edges.metrics.unpublished(&self.unpublished.counts());
         self.fleet = None;
-        self.vault = None;
-        self.vault_due = Instant::now();
+        self.custody = Custody::new(Instant::now());
         self.start_over();
     }
 

@@ -35,7 +35,7 @@ struct MadeTable {
 #[derive(Debug)]
 struct Draft {
     encoded: Encoded,
-    shards: BTreeSet<char>,
+    credentials: BTreeSet<CredentialId>,
 }
 
 /// What every scope compiled to.
@@ -107,8 +107,8 @@ impl Work {
         match decide(index.tables().get(scope), need, &digest) {
             Decision::Keep => index.settle(scope),
             Decision::Write => {
-                let shards = table.credentials().into_iter().map(CredentialId::shard).collect();
-                self.drafts.insert(scope.clone(), Draft { encoded, shards });
+                let credentials = table.credentials().into_iter().cloned().collect();
+                self.drafts.insert(scope.clone(), Draft { encoded, credentials });
             }
         }
         let digests = table
@@ -132,11 +132,11 @@ impl Work {
         let drafts = std::mem::take(&mut self.drafts).into_iter();
         let standing = |scope: &Scope| index.tables().get(scope).and_then(|table| table.standing.clone());
         drafts
-            .map(|(scope, Draft { encoded, shards })| TableWrite {
+            .map(|(scope, Draft { encoded, credentials })| TableWrite {
                 replaces: standing(&scope),
                 scope,
                 encoded,
-                shards,
+                credentials,
             })
             .collect()
     }
@@ -202,6 +202,13 @@ impl Work {
         of_scopes
             .map(|(id, origin)| (id.clone(), origin.clone()))
             .collect()
+    }
+
+    /// The scopes whose tables name one of `ids`, or would if there were room for it.
+    pub fn naming(&self, ids: &BTreeSet<CredentialId>) -> Vec<Scope> {
+        let names = |made: &Made| made.credentials.keys().any(|id| ids.contains(id));
+        let naming = self.made.iter().filter(|(_, made)| names(made));
+        naming.map(|(scope, _)| scope.clone()).collect()
     }
 
     /// What became of an object.

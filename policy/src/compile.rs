@@ -25,7 +25,7 @@ pub struct Compiled {
     pub table: Result<Checked, Vec<Violation>>,
     /// One verdict for every object of the scope, in the order of kinds and names.
     pub verdicts: Vec<Verdict>,
-    /// The credentials whose values the table needs, and where each lies.
+    /// The credentials whose values the table needs, or would if there were room for them, and where each lies.
     pub credentials: BTreeMap<CredentialId, CredentialOrigin>,
 }
 
@@ -49,6 +49,14 @@ pub enum CredentialOrigin {
         /// The Secret's name.
         name: String,
     },
+}
+
+impl CredentialOrigin {
+    /// The namespace and the name of the Secret.
+    pub fn secret(&self) -> (&str, &str) {
+        let (Self::SecretKey { namespace, name, .. } | Self::AwsSecret { namespace, name }) = self;
+        (namespace, name)
+    }
 }
 
 /// Compiles one namespace. `holders` says which keys other namespaces hold, and `published` is the namespace's
@@ -115,8 +123,10 @@ pub fn namespaces(snapshot: &Snapshot, published: &BTreeMap<Scope, Table>) -> BT
 fn finish(table: Table, mut verdicts: Vec<Verdict>, surroundings: &Surroundings<'_>) -> Compiled {
     verdicts.sort_by(|a, b| a.object.cmp(&b.object));
     let named = table.credentials();
+    // One for which there is no room goes on asking for it, so that leaving it out does not make room.
+    let waits = |id: &CredentialId| surroundings.is_withheld(id) && table.missing.contains(id);
     let mut credentials = surroundings.origins();
-    credentials.retain(|id, _| named.contains(id));
+    credentials.retain(|id, _| named.contains(id) || waits(id));
     Compiled {
         table: check::check(table),
         verdicts,

@@ -92,6 +92,8 @@ pub enum Cause {
     UnfitKey,
     /// Another caller has the same key.
     KeyReused,
+    /// The gathered Secrets have no room for a Secret's value.
+    CredentialsFull,
 }
 
 /// What a cause speaks about, and so which condition it makes false.
@@ -105,7 +107,7 @@ pub enum Aspect {
 
 impl Cause {
     /// Every cause, in the order in which they are defined.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Undecodable,
         Self::Invalid,
         Self::Cycle,
@@ -128,6 +130,7 @@ impl Cause {
         Self::HostNotAllowed,
         Self::UnfitKey,
         Self::KeyReused,
+        Self::CredentialsFull,
     ];
 
     /// The reason that a condition gives.
@@ -155,6 +158,7 @@ impl Cause {
             Self::HostNotAllowed => "HostNotAllowed",
             Self::UnfitKey => "UnfitKey",
             Self::KeyReused => "KeyReused",
+            Self::CredentialsFull => "CredentialsFull",
         }
     }
 
@@ -182,7 +186,8 @@ impl Cause {
             | Self::MissingKey
             | Self::HostNotAllowed
             | Self::UnfitKey
-            | Self::KeyReused => Aspect::References,
+            | Self::KeyReused
+            | Self::CredentialsFull => Aspect::References,
         }
     }
 
@@ -194,9 +199,10 @@ impl Cause {
     }
 
     /// Whether the object's new version can't be served because of it. A provider that lacks its key fails
-    /// its own targets; the others below the same policy need not suffer.
+    /// its own targets, and so does a key for which there is no room; the others below the same policy need not
+    /// suffer.
     pub const fn blocks(self) -> bool {
-        !matches!(self, Self::ProviderNotReady)
+        !matches!(self, Self::ProviderNotReady | Self::CredentialsFull)
     }
 }
 

@@ -169,13 +169,12 @@ impl<'a> Surroundings<'a> {
             );
             return Err(Problem::new(format!("{path}.model"), Cause::Invalid, message));
         }
-        let credential = key
+        let own = key
             .map(|key| self.own_credential(path, key, proven))
             .transpose()?;
-        let unready = if credential.is_some() {
-            None
-        } else {
-            judged.unready(path, &name.provider)
+        let (credential, unready) = match own {
+            Some((id, unready)) => (Some(Credential::Named(id)), unready),
+            None => (None, judged.unready(path, &name.provider)),
         };
         Ok(Resolved {
             model: Model { credential, ..model },
@@ -226,22 +225,21 @@ impl<'a> Surroundings<'a> {
         }
     }
 
-    /// The credential that a target brings along, from a Secret of the policy's namespace.
+    /// The credential that a target brings along, from a Secret of the policy's namespace, and what keeps it from
+    /// being used for now.
     fn own_credential(
         &self,
         path: &str,
         key: &SecretKeyRef,
         proven: &ProvenProvider,
-    ) -> Result<Credential, Problem> {
+    ) -> Result<(CredentialId, Option<Problem>), Problem> {
         let path = format!("{path}.credential.secretRef");
         let facts = self.snapshot.secret(self.namespace, &key.name);
         judged::check_key(self.snapshot, facts, self.namespace, key, proven)
-            .map_err(|(cause, message)| Problem::new(path, cause, message))?;
-        Ok(Credential::Named(CredentialId::of_secret_key(
-            self.namespace,
-            &key.name,
-            &key.key,
-        )))
+            .map_err(|(cause, message)| Problem::new(&path, cause, message))?;
+        let id = CredentialId::of_secret_key(self.namespace, &key.name, &key.key);
+        let unready = judged::no_room(self.snapshot, &id, path, (self.namespace, &key.name));
+        Ok((id, unready))
     }
 
     fn no_provider(&self, path: &str, provider: &str, cause: Cause) -> Problem {
@@ -285,7 +283,8 @@ impl<'a> Surroundings<'a> {
             .map(|(name, object)| (name.as_str(), object.generation))
     }
 
-    /// Where the credentials lie that this namespace's policies can name, of providers and of its own Secrets.
+    /// Where the credentials lie that this namespace's policies can name, of providers and of its own Secrets,
+    /// whether or not there is room for them.
     pub(crate) fn origins(&self) -> BTreeMap<CredentialId, CredentialOrigin> {
         let providers = self
             .own
@@ -312,6 +311,11 @@ impl<'a> Surroundings<'a> {
         })
     }
 
+    /// Whether there is no room for a credential.
+    pub(crate) fn is_withheld(&self, id: &CredentialId) -> bool {
+        self.snapshot.withheld.contains(id)
+    }
+
     /// Those of `named` that must not or cannot be sent by `model`: the Secret is gone, or bound to other hosts.
     pub(crate) fn unusable(
         &self,
@@ -336,8 +340,7 @@ impl<'a> Surroundings<'a> {
             .provider(provider)
             .ok()
             .and_then(|judged| judged.proven.as_ref().ok());
-        let (CredentialOrigin::SecretKey { namespace, name, .. }
-        | CredentialOrigin::AwsSecret { namespace, name }) = origin;
+        let (namespace, name) = origin.secret();
         let allowed = self
             .snapshot
             .secret(namespace, name)

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use weir_table::{KeyHash, UnfitKey};
+use weir_table::{CredentialId, KeyHash, UnfitKey};
 
 use crate::api::{
     AccessKeySpec, ClusterProviderSpec, FallbackPolicySpec, LoadBalancingPolicySpec, ProviderSpec,
@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub checking: Checking,
     /// Whether Providers count.
     pub namespaced_providers: NamespacedProviders,
+    /// The credentials that are there and for which the gathered Secrets have no room. Files know of none.
+    pub withheld: BTreeSet<CredentialId>,
 }
 
 /// Whether namespaces may say for themselves where their models are. A Provider's address is its author's

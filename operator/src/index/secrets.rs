@@ -11,12 +11,23 @@ use crate::secret::SecretBytes;
 
 /// The values of every labelled Secret.
 #[derive(Debug, Default)]
-pub struct SecretStore(BTreeMap<SecretId, BTreeMap<String, SecretBytes>>);
+pub struct SecretStore(BTreeMap<SecretId, Stored>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Stored {
+    created: i64,
+    values: BTreeMap<String, SecretBytes>,
+}
 
 impl SecretStore {
     /// The value under `key`, if it is there and not empty.
     pub fn value(&self, id: &SecretId, key: &str) -> Option<&SecretBytes> {
-        self.0.get(id)?.get(key)
+        self.0.get(id)?.values.get(key)
+    }
+
+    /// When the Secret was created, in seconds since 1970; 0 if that is not known.
+    pub fn created(&self, id: &SecretId) -> i64 {
+        self.0.get(id).map_or(0, |stored| stored.created)
     }
 }
 
@@ -51,10 +62,16 @@ impl Index {
     }
 
     fn put_secret(&mut self, secret: ObservedSecret) -> Effects {
-        let ObservedSecret { id, facts, values } = secret;
+        let ObservedSecret {
+            id,
+            created,
+            facts,
+            values,
+        } = secret;
+        let stored = Stored { created, values };
         let mut effects = Effects::new();
-        if self.secrets.0.get(&id) != Some(&values) {
-            self.secrets.0.insert(id.clone(), values);
+        if self.secrets.0.get(&id) != Some(&stored) {
+            self.secrets.0.insert(id.clone(), stored);
             effects.insert(Effect::Gather);
         }
         let known = self.snapshot.secret(&id.namespace, &id.name);

@@ -268,6 +268,7 @@ fn secret(namespace: &str, name: &str, value: &[u8]) -> ObservedSecret {
     };
     ObservedSecret {
         id,
+        created: 0,
         facts,
         values: BTreeMap::from([("key".into(), SecretBytes::new(value.to_vec()))]),
     }

@@ -7,7 +7,7 @@ use weir_table::{CredentialId, Scope, Table};
 use super::{Decision, Failure, Need, Plan, TableWrite, Writer, decide};
 use crate::api_mock::Mock;
 use crate::config_map::{Form, ObservedTable, Standing};
-use crate::credentials::Shard;
+use crate::credentials::{Shard, ShardWrite};
 use crate::index::{Change, Delta, Index};
 use crate::lease::Gate;
 use crate::secret::SecretBytes;
@@ -60,19 +60,30 @@ fn a_scope_gets_its_first_table_with_its_first_object_and_an_empty_one_after_its
     );
 }
 
-fn write(name: &str, shards: &[char]) -> TableWrite {
+fn write(name: &str, credentials: &[CredentialId]) -> TableWrite {
     let (scope, encoded) = (team(name), encode(&Table::empty(team(name))));
     TableWrite {
         scope,
         encoded,
         replaces: None,
-        shards: shards.iter().copied().collect(),
+        credentials: credentials.iter().cloned().collect(),
     }
 }
 
-fn shard(text: &str) -> Shard {
-    let id = CredentialId::of_secret_key("a", "keys", "openai");
-    Shard::from([(id.as_str().to_owned(), SecretBytes::new(text.as_bytes().to_vec()))])
+fn credential(key: &str) -> CredentialId {
+    CredentialId::of_secret_key("a", "keys", key)
+}
+
+/// A shard in which only the value of `openai` is new.
+fn shard(text: &str) -> ShardWrite {
+    let value = || SecretBytes::new(text.as_bytes().to_vec());
+    let (id, other) = (credential("openai"), credential("other"));
+    let content = Shard::from([
+        (id.as_str().to_owned(), value()),
+        (other.as_str().to_owned(), value()),
+    ]);
+    let news = [id.as_str().to_owned()].into();
+    ShardWrite { content, news }
 }
 
 async fn carry_out(mock: &Mock, plan: Plan) -> super::Outcome {
@@ -85,13 +96,13 @@ async fn carry_out(mock: &Mock, plan: Plan) -> super::Outcome {
 #[tokio::test]
 async fn credentials_are_written_before_tables() {
     let mock = Mock::default();
-    let shards = BTreeMap::from([('0', shard("k")), ('f', Shard::new())]);
+    let shards = BTreeMap::from([('0', shard("k")), ('f', shard("l"))]);
     carry_out(
         &mock,
         Plan {
             shards,
-            tables: vec![write("a", &['0'])],
-            removals: vec![],
+            tables: vec![write("a", &[credential("openai")])],
+            ..Plan::default()
         },
     )
     .await;
@@ -108,13 +119,16 @@ async fn credentials_are_written_before_tables() {
 async fn a_table_whose_credentials_failed_waits_and_the_others_do_not() {
     let mock = Mock::default();
     mock.refuse("secrets/weir-credentials-0");
-    let tables = vec![write("needs-it", &['0']), write("does-not", &['1'])];
+    let tables = vec![
+        write("needs-it", &[credential("openai")]),
+        write("does-not", &[credential("other")]),
+    ];
     let outcome = carry_out(
         &mock,
         Plan {
             shards: [('0', shard("k"))].into(),
             tables,
-            removals: vec![],
+            ..Plan::default()
         },
     )
     .await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::task::JoinError;
 use tokio::time::Instant;
+use weir_table::credential::secret_name;
 use weir_table::{CredentialId, Scope};
 
 use crate::config_map::{Form, ObservedTable};
@@ -16,10 +17,6 @@ use crate::reconcile::Reconciler;
 
 /// How soon a table that has changed under the writer's hands is looked at again: the watch tells by then.
 const AFTER_CONFLICT: Duration = Duration::from_millis(100);
-/// How soon anything else is tried again.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
-/// How often the gathered Secrets are read, in case someone else has changed them.
-const VAULT_ROUND: Duration = Duration::from_mins(1);
 
 /// What a job came to.
 #[derive(Debug)]
@@ -34,10 +31,10 @@ impl Reconciler {
         let Some(term) = self.term else { return };
         let edges = &self.edges;
         let writer = Writer::new(&edges.client, &edges.namespace, edges.gate.clone(), term);
-        if now >= self.vault_due {
+        if now >= self.custody.due() {
             self.job
                 .spawn(async move { Finished::Vault(writer.read_vault().await) });
-        } else if (self.plan_due || self.work.has_drafts()) && self.vault.is_some() {
+        } else if (self.plan_due || self.work.has_drafts()) && self.custody.vault().is_some() {
             self.plan_due = false;
             let plan = self.plan();
             if !plan.is_empty() {
@@ -49,17 +46,26 @@ impl Reconciler {
 
     /// Everything that should be written now.
     fn plan(&mut self) -> Plan {
-        let vault = self.vault.clone().unwrap_or_default();
+        let none = Vault::new();
+        let vault = self.custody.vault().unwrap_or(&none);
         let published = self.index.tables().values();
         let retained: BTreeSet<CredentialId> =
             published.flat_map(|table| table.credentials().clone()).collect();
-        let wanted = desired(&self.work.credentials(), &retained, self.index.secrets(), &vault);
+        let wanted = desired(
+            &self.work.credentials(),
+            &self.index.snapshot().withheld,
+            &retained,
+            self.index.secrets(),
+            vault,
+        );
+        let (shards, waiting) = self.custody.part(differing(wanted, vault));
         let removals = self
             .fleet
             .as_deref()
             .map(|fleet| self.work.removals(&self.index, fleet));
         Plan {
-            shards: differing(wanted, &vault),
+            shards,
+            waiting,
             tables: self.work.take_drafts(&self.index),
             removals: removals.unwrap_or_default(),
         }
@@ -68,15 +74,14 @@ impl Reconciler {
     pub(super) fn finish_job(&mut self, finished: Result<Finished, JoinError>) {
         match finished {
             Ok(Finished::Vault(Ok(vault))) => {
-                self.vault = Some(vault);
-                self.vault_due = Instant::now() + VAULT_ROUND;
+                self.custody.read(vault, Instant::now());
                 self.plan_due = true;
             }
             Ok(Finished::Vault(Err(failure))) => {
                 self.edges
                     .metrics
                     .published::<()>(Written::Credentials, &Err(failure.clone()));
-                self.read_vault_again("could not be read", &failure);
+                self.can_not_read_vault(&failure);
             }
             Ok(Finished::Plan(outcome)) => self.finish_plan(outcome),
             Err(_) => self.start_over(),
@@ -91,10 +96,9 @@ impl Reconciler {
         } = outcome;
         for (shard, result) in shards {
             self.edges.metrics.published(Written::Credentials, &result);
-            match (result, &mut self.vault) {
-                (Ok(content), Some(vault)) => drop(vault.insert(shard, content)),
-                (Ok(_), None) => {}
-                (Err(failure), _) => self.read_vault_again("could not be written", &failure),
+            match result {
+                Ok(content) => self.custody.written(shard, content),
+                Err(failure) => self.can_not_write_shard(shard, &failure),
             }
         }
         for (scope, result) in tables {
@@ -110,15 +114,31 @@ impl Reconciler {
         self.expect();
     }
 
-    /// Without knowing what stands there nothing may be removed from it.
-    fn read_vault_again(&mut self, what: &str, failure: &Failure) {
-        tracing::warn!(%failure, "the gathered credentials {what}; trying again");
-        let held_up: Vec<Scope> = self.work.drafted().cloned().collect();
+    /// Before it is known what stands there nothing may be written, for that might remove something from it.
+    fn can_not_read_vault(&mut self, failure: &Failure) {
+        match self.custody.not_read(failure, Instant::now()) {
+            Tidings::New => {
+                tracing::warn!(%failure, "the gathered credentials could not be read; trying again");
+            }
+            Tidings::Old => tracing::debug!(%failure, "the gathered credentials could not be read again"),
+        }
+        let is_known = self.custody.vault().is_some();
+        let held_up: Vec<Scope> = self.work.drafted().filter(|_| !is_known).cloned().collect();
         for scope in held_up {
             self.can_not_be_published(&scope, failure);
         }
-        self.vault = None;
-        self.vault_due = Instant::now() + AFTER_FAILURE;
+    }
+
+    fn can_not_write_shard(&mut self, shard: char, failure: &Failure) {
+        let secret = secret_name(shard);
+        match self.custody.not_written(shard, failure, Instant::now()) {
+            Tidings::New => {
+                tracing::warn!(secret, %failure, "gathered credentials could not be written; trying again");
+            }
+            Tidings::Old => {
+                tracing::debug!(secret, %failure, "gathered credentials could not be written again");
+            }
+        }
     }
 
     fn finish_table(&mut self, scope: &Scope, result: Result<ObservedTable, Failure>) {

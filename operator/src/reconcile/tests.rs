@@ -8,9 +8,9 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use weir_policy::api::{LoadBalancingPolicySpec, PolicyStatus, ProviderSpec};
 use weir_policy::object::{ObjectKind, ObjectRef};
-use weir_policy::snapshot::{NamespacedProviders, Object};
+use weir_policy::snapshot::{NamespacedProviders, Object, SecretFacts};
 use weir_table::codec::encode;
-use weir_table::{ProviderEntry, Scope, Table};
+use weir_table::{KeyHash, ProviderEntry, Scope, Table};
 
 use super::{Edges, Reconciler};
 use crate::api_mock::Mock;
@@ -19,9 +19,10 @@ use crate::config_map::{Form, ObservedTable, Standing};
 use crate::index::{Change, Delta};
 use crate::lease::Gate;
 use crate::metrics::Metrics;
-use crate::observe::{Observed, Record, Status};
+use crate::observe::{MAX_VALUE, Observed, ObservedSecret, Record, SecretId, Status};
 use crate::report::Reporter;
 use crate::rollout::Fleet;
+use crate::secret::SecretBytes;
 use crate::territory::Territory;
 
 /// A reconciler at work beside a mock of the API server.
@@ -273,6 +274,100 @@ async fn a_table_that_can_not_be_written_is_tried_ever_less_often() {
     bench.mock.relent();
     sleep(Duration::from_secs(20)).await;
     bench.written("configmaps/weir-ns-a").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn gathered_credentials_that_can_not_be_written_keep_no_other_table_waiting() {
+    let (_tenure, gate) = Gate::open_for(Duration::from_hours(1));
+    let bench = bench(gate);
+    bench.mock.refuse("secrets/weir-credentials-3");
+    bench.list_all().await;
+    bench.written("configmaps/weir-ns-a").await;
+    sleep(Duration::from_mins(2)).await;
+    let attempts = bench.mock.refusals();
+    assert!((8..16).contains(&attempts), "{attempts} attempts in two minutes");
+    let tables = || {
+        let paths = bench.mock.paths().into_iter();
+        paths.filter(|path| path == "configmaps/weir-ns-a").count()
+    };
+    let before = tables();
+    bench.tell(Change::Provider(Delta::Applied(provider()))).await;
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!(tables(), before + 1, "a change is not held up");
+    bench.mock.relent();
+    sleep(Duration::from_secs(20)).await;
+    bench.written("secrets/weir-credentials-3").await;
+}
+
+/// A Secret whose values are as long as they may be.
+fn large_secret(name: &str, created: i64, keys: usize) -> ObservedSecret {
+    let values = (0..keys).map(|key| (format!("k{key}"), SecretBytes::new(vec![b'x'; MAX_VALUE])));
+    let values: std::collections::BTreeMap<_, _> = values.collect();
+    let facts = SecretFacts {
+        keys: values
+            .keys()
+            .map(|key| (key.clone(), KeyHash::of_stored(b"x")))
+            .collect(),
+        allowed_hosts: None,
+    };
+    let id = SecretId {
+        namespace: "a".into(),
+        name: name.into(),
+    };
+    ObservedSecret {
+        id,
+        created,
+        facts,
+        values,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_brings_too_many_credentials_is_told_and_its_table_goes_out() {
+    let (_tenure, gate) = Gate::open_for(Duration::from_hours(1));
+    let bench = bench(gate);
+    bench.list_all().await;
+    bench.tell(Change::Provider(Delta::Applied(provider()))).await;
+    let secret = large_secret("keys", 1, 9);
+    bench.tell(Change::Secret(Delta::Applied(secret))).await;
+    let target = |key| {
+        json!({"name": format!("t{key}"), "model": "absent/model", "weight": 1,
+            "credential": {"secretRef": {"name": "keys", "key": format!("k{key}")}}})
+    };
+    let spec = json!({"targets": (0..9).map(target).collect::<Vec<_>>()});
+    let mut changed = policy();
+    changed.value.spec = Ok(serde_json::from_value(spec).expect("a well-formed spec"));
+    changed.record.version = 2;
+    let before = bench.mock.writes().len();
+    bench.tell(Change::LoadBalancing(Delta::Applied(changed))).await;
+    bench.quiet().await;
+    let writes = bench.mock.writes();
+    let gathered = writes[before..]
+        .iter()
+        .filter_map(|write| write.body["data"].as_object());
+    let gathered: usize = gathered
+        .flat_map(|data| data.keys())
+        .filter(|key| key.len() == 40)
+        .count();
+    assert_eq!(gathered, 7, "as many as there is room for");
+    let table = writes
+        .iter()
+        .rfind(|write| write.path == "configmaps/weir-ns-a")
+        .expect("a table");
+    let table = table.body["data"]["table.json"].as_str().expect("a document");
+    let table: serde_json::Value = serde_json::from_str(table).expect("JSON");
+    assert_eq!(
+        table["table"]["missing"].as_array().map(Vec::len),
+        Some(2),
+        "{table}"
+    );
+    let told = bench
+        .mock
+        .reasons("loadbalancingpolicies/x/status", "ResolvedRefs");
+    assert_eq!(told.last().map(String::as_str), Some("CredentialsFull"));
+    let rest = bench.mock.writes().len();
+    bench.quiet().await;
+    assert_eq!(bench.mock.writes().len(), rest, "and then it rests");
 }
 
 /// The provider that [`policy`] names.

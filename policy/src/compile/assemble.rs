@@ -89,8 +89,15 @@ fn longest_prefix<T>(items: &[T], accepts: impl Fn(&[T]) -> bool) -> usize {
     accepted
 }
 
+/// Whether the table can be stored, whichever of its credentials there is room for: that must not decide about
+/// its objects, on which it depends.
 fn fits(table: &Table) -> bool {
-    store(&encode(table).json).is_some()
+    let all = table.missing.iter().chain(table.credentials()).cloned().collect();
+    let longest = Table {
+        missing: all,
+        ..table.clone()
+    };
+    store(&encode(&longest).json).is_some()
 }
 
 fn full() -> Problem {
@@ -160,7 +167,8 @@ fn missing(
     providers: &BTreeMap<String, ProviderEntry>,
     surroundings: &Surroundings<'_>,
 ) -> BTreeSet<CredentialId> {
-    let available = surroundings.origins();
+    let mut available = surroundings.origins();
+    available.retain(|id, _| !surroundings.is_withheld(id));
     let own = models(policies).flat_map(|model| surroundings.unusable(model, &available));
     let managed = providers
         .values()
@@ -173,5 +181,5 @@ fn missing(
 /// The credential of a provider that lacks its value.
 fn lacking(judged: &Judged) -> Option<CredentialId> {
     let id = judged.credential().id().cloned()?;
-    judged.origin().is_none().then_some(id)
+    judged.credential_problem.is_some().then_some(id)
 }

@@ -34,12 +34,25 @@ impl Judged {
             .as_ref()
             .ok()
             .and_then(|proven| credential_problem(snapshot, secret_namespace, proven));
-        Self {
+        let judged = Self {
             generation,
             proven,
             credential_problem: problem,
             secret_namespace: secret_namespace.to_owned(),
-        }
+        };
+        judged.unless_withheld(snapshot)
+    }
+
+    fn unless_withheld(mut self, snapshot: &Snapshot) -> Self {
+        let Some((id, origin)) = self.origin() else {
+            return self;
+        };
+        let path = match origin {
+            CredentialOrigin::SecretKey { .. } => "spec.credential.secretRef",
+            CredentialOrigin::AwsSecret { .. } => "spec.credential.aws.secretRef",
+        };
+        self.credential_problem = no_room(snapshot, &id, path, origin.secret());
+        self
     }
 
     /// All that is wrong with the provider.
@@ -74,7 +87,7 @@ impl Judged {
         }
     }
 
-    /// Where its credential lies, if it is there and may be used.
+    /// Where its credential lies, if it is there and may be sent, whether or not there is room for it.
     pub(crate) fn origin(&self) -> Option<(CredentialId, CredentialOrigin)> {
         let id = self.credential().id().cloned()?;
         let namespace = self.secret_namespace.clone();
@@ -90,7 +103,11 @@ impl Judged {
             },
             CredentialAt::None | CredentialAt::Ambient => return None,
         };
-        self.credential_problem.is_none().then_some((id, origin))
+        let is_there = self
+            .credential_problem
+            .as_ref()
+            .is_none_or(|problem| problem.cause == Cause::CredentialsFull);
+        is_there.then_some((id, origin))
     }
 
     /// Its entry in a table; gone if it can't be used.
@@ -130,6 +147,24 @@ impl Judged {
             models: [].into(),
         }))
     }
+}
+
+/// What is wrong with a credential for which there is no room, if there is none.
+pub(super) fn no_room(
+    snapshot: &Snapshot,
+    id: &CredentialId,
+    path: impl Into<String>,
+    (namespace, name): (&str, &str),
+) -> Option<Problem> {
+    let message = || {
+        format!(
+            "there is no room for the value of Secret {namespace}/{name} among the credentials that routers are \
+             given: a namespace has 128 KiB, each value counts with 128 bytes more, and the oldest Secrets come \
+             first; name fewer or shorter values in namespace {namespace}, or ask whoever runs Weir"
+        )
+    };
+    let is_withheld = snapshot.withheld.contains(id);
+    is_withheld.then(|| Problem::new(path, Cause::CredentialsFull, message()))
 }
 
 fn credential_problem(snapshot: &Snapshot, namespace: &str, proven: &ProvenProvider) -> Option<Problem> {
