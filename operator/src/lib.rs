@@ -5,7 +5,7 @@
 //! again), [`reconcile`] (names the steps), [`work`] (what the objects compile to), [`credentials`] and
 //! [`room`] (whose credentials fit), [`publish`] (what routers read), [`rollout`] (what routers say), [`report`] (what people read). Around
 //! them: [`lease`] (who may write), [`token`] (what routers want to see), [`trouble`], [`health`]
-//! and [`setback`] (what stands in the way), [`admin`] and [`metrics`], [`secret`],
+//! [`setback`] and [`patience`] (what stands in the way), [`admin`] and [`metrics`], [`secret`],
 //! [`args`] and [`run`].
 //!
 //! Compiling is `weir-policy`'s business: nothing here decides what a policy means.
@@ -23,6 +23,7 @@ pub mod index;
 pub mod lease;
 pub mod metrics;
 pub mod observe;
+pub mod patience;
 pub mod publish;
 pub mod reconcile;
 pub mod report;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use weir_policy::object::ObjectRef;
 use weir_table::Scope;
 
 use crate::args::ClusterProviders;
@@ -69,6 +70,17 @@ impl Territory {
             (Scope::Namespace(namespace), Some(watched)) => watched.contains(namespace),
             _ => true,
         }
+    }
+
+    /// Whether Events about `object` can be written. An API server takes those about objects of no namespace only in
+    /// `default`, where an operator that is confined to some namespaces has no rights.
+    pub fn takes_events_of(&self, object: &ObjectRef) -> bool {
+        object.namespace.is_some() || self.namespaces.is_none()
+    }
+
+    /// How many watches that takes.
+    pub fn watches(&self) -> usize {
+        self.parts().len()
     }
 
     /// All that is listed.
@@ -168,6 +180,7 @@ impl Listing {
 
 #[cfg(test)]
 mod tests {
+    use weir_policy::object::{ObjectKind, ObjectRef};
     use weir_table::Scope;
 
     use super::{Listing, NAMESPACED, News, Part, Territory};
@@ -204,6 +217,22 @@ mod tests {
         assert!(some.holds(&scope("weir-system")) && some.holds(&Scope::Cluster));
         assert!(!some.holds(&scope("b")));
         assert_eq!(territory(&[], ClusterProviders::On).places(), [None]);
+    }
+
+    #[test]
+    fn a_confined_operator_writes_no_events_about_objects_of_no_namespace() {
+        let (all, some) = (
+            territory(&[], ClusterProviders::On),
+            territory(&["a"], ClusterProviders::On),
+        );
+        let object = |kind, namespace: Option<&str>| ObjectRef {
+            kind,
+            namespace: namespace.map(ToOwned::to_owned),
+            name: "x".to_owned(),
+        };
+        let cluster = object(ObjectKind::ClusterProvider, None);
+        assert!(all.takes_events_of(&cluster) && !some.takes_events_of(&cluster));
+        assert!(some.takes_events_of(&object(ObjectKind::Provider, Some("a"))));
     }
 
     #[test]

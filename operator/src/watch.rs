@@ -4,9 +4,10 @@
 //! every relist arrives as one full list, which the index compares with what it knows.
 
 use std::fmt::Debug;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::{StreamExt, pin_mut};
+use futures::{StreamExt, TryStreamExt, pin_mut};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::core::object::{HasSpec, HasStatus};
@@ -28,6 +29,7 @@ use crate::endpoints;
 use crate::health::{Health, Tidings};
 use crate::index::{Change, Delta};
 use crate::observe::{self, Observed, Status};
+use crate::patience::Patience;
 use crate::publish::describe;
 use crate::territory::{Part, Territory};
 use crate::token::{self, Seen};
@@ -39,10 +41,6 @@ const CREDENTIAL_SELECTOR: &str = "weir.dev/credential=true";
 /// A watch that has not failed for so long works again, even where nothing happens that it could tell. Longer
 /// than it takes to connect in vain.
 const QUIET: Duration = Duration::from_mins(1);
-
-/// The longest wait before a failed watch is tried again. The client library's half a minute, once for the
-/// failure and once more for the full list that follows an outage, would be a minute of stale tables.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// Where the watches look.
 #[derive(Debug, Clone)]
@@ -60,6 +58,7 @@ pub struct Sources {
 struct Sink<M> {
     /// What is watched; the namespace where every namespace has a watch of its own.
     part: Part,
+    patience: Patience,
     changes: mpsc::Sender<M>,
     health: Health,
     stop: CancellationToken,
@@ -73,7 +72,7 @@ pub fn watch_token(
     health: &Health,
     stop: &CancellationToken,
 ) -> mpsc::Receiver<Seen> {
-    let (sink, receiver) = Sink::new(health, stop);
+    let (sink, receiver) = Sink::new(Patience::of(1), health, stop);
     tokio::spawn(sink.of("AdminToken").follow(
         Api::<Secret>::namespaced(client.clone(), namespace),
         watcher::Config::default().fields(&format!("metadata.name={name}")),
@@ -91,7 +90,7 @@ pub fn watch_all(
     health: &Health,
     stop: &CancellationToken,
 ) -> mpsc::Receiver<Change> {
-    let (sink, receiver) = Sink::new(health, stop);
+    let (sink, receiver) = Sink::new(Patience::of(sources.territory.watches()), health, stop);
     let all = watcher::Config::default;
     for place in sources.territory.places() {
         watch_namespaced(client, &sink.within(place));
@@ -190,13 +189,14 @@ fn custom_resources<K>(
 }
 
 impl<M> Sink<M> {
-    fn new(health: &Health, stop: &CancellationToken) -> (Self, mpsc::Receiver<M>) {
+    fn new(patience: Patience, health: &Health, stop: &CancellationToken) -> (Self, mpsc::Receiver<M>) {
         let (changes, receiver) = mpsc::channel(256);
         let sink = Self {
             part: Part {
                 kind: "",
                 namespace: None,
             },
+            patience,
             changes,
             health: health.clone(),
             stop: stop.clone(),
@@ -218,6 +218,7 @@ impl<M> Sink<M> {
     fn with(&self, part: Part) -> Self {
         Self {
             part,
+            patience: self.patience,
             changes: self.changes.clone(),
             health: self.health.clone(),
             stop: self.stop.clone(),
@@ -243,7 +244,14 @@ impl<M> Sink<M> {
     ) where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
     {
-        let events = watcher(api, config).backoff(Capped(DefaultBackoff::default()));
+        let trouble = LastTrouble(Arc::new(Mutex::new(Trouble::Other)));
+        let backoff = Patient {
+            backoff: DefaultBackoff::default(),
+            patience: self.patience,
+            last: trouble.clone(),
+        };
+        let events = watcher(api, config).inspect_err(move |error| trouble.note(error));
+        let events = events.backoff(backoff);
         let events = events.take_until(self.stop.clone().cancelled_owned());
         pin_mut!(events);
         let mut list = Vec::new();
@@ -345,19 +353,38 @@ fn judge(error: &watcher::Error) -> (Trouble, String) {
     }
 }
 
-/// The client library's backoff, with a shorter longest wait.
-struct Capped(DefaultBackoff);
+/// The client library's backoff, with waits that suit the trouble.
+struct Patient {
+    backoff: DefaultBackoff,
+    patience: Patience,
+    last: LastTrouble,
+}
 
-impl Iterator for Capped {
-    type Item = Duration;
+/// What the last failure of a watch amounts to.
+#[derive(Debug, Clone)]
+struct LastTrouble(Arc<Mutex<Trouble>>);
 
-    fn next(&mut self) -> Option<Duration> {
-        self.0.next().map(|wait| wait.min(LONGEST_WAIT))
+impl LastTrouble {
+    fn note(&self, error: &watcher::Error) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = judge(error).0;
+    }
+
+    fn get(&self) -> Trouble {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Backoff for Capped {
+impl Iterator for Patient {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let wait = self.backoff.next()?;
+        Some(self.patience.wait(wait, self.last.get()))
+    }
+}
+
+impl Backoff for Patient {
     fn reset(&mut self) {
-        self.0.reset();
+        self.backoff.reset();
     }
 }
