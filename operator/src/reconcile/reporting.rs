@@ -97,7 +97,8 @@ impl Reconciler {
         if before.is_some_and(|before| says_the_same(before, &status)) {
             return None;
         }
-        let transitions = transitions(before, &status);
+        let mut transitions = transitions(before, &status);
+        transitions.retain(|_| self.edges.territory.takes_events_of(object));
         let (uid, version) = (record.uid.clone(), record.version);
         if self.is_truce(object, &status, now) {
             return None;
