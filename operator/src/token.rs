@@ -22,9 +22,11 @@ use zeroize::Zeroizing;
 use crate::MANAGER;
 use crate::config_map::{KEPT_BY_GITOPS, MANAGED_BY_LABEL};
 use crate::credentials::wipe;
+use crate::health::Tidings;
 use crate::index::Delta;
 use crate::lease::Gate;
 use crate::publish::{Failure, send};
+use crate::setback::Setbacks;
 use crate::trouble::Trouble;
 
 /// The key of the Secret under which the token stands.
@@ -167,6 +169,7 @@ impl Keeper {
     /// Keeps the Secret until `stop`; `seen` is what the watch tells of it.
     pub async fn run(mut self, mut seen: mpsc::Receiver<Seen>, stop: CancellationToken) {
         let mut is_absent = false;
+        let mut setbacks = Setbacks::default();
         let mut next = Instant::now();
         loop {
             tokio::select! {
@@ -182,8 +185,8 @@ impl Keeper {
                 && Instant::now() >= next
                 && let Some(term) = self.gate.term()
             {
-                self.make(term).await;
-                next = Instant::now() + AGAIN;
+                let wait = self.make(term, &mut setbacks).await;
+                next = Instant::now() + wait;
             }
         }
     }
@@ -210,16 +213,35 @@ impl Keeper {
         is_absent
     }
 
-    async fn make(&self, term: u64) {
+    /// Says how long to wait before the next attempt, if one is needed.
+    async fn make(&self, term: u64, setbacks: &mut Setbacks<()>) -> Duration {
         let name = &self.name;
         match self.try_make(term).await {
             Ok(()) => tracing::info!(name, "made the admin token's Secret"),
             // Somebody else has made it; the watch will tell.
             Err(Failure::Conflict | Failure::NotLeading) => {}
-            Err(failure) => {
-                tracing::warn!(name, %failure, "the admin token's Secret can't be made; trying again");
+            Err(failure) => return self.not_made(&failure, setbacks),
+        }
+        setbacks.clear(&());
+        AGAIN
+    }
+
+    fn not_made(&self, failure: &Failure, setbacks: &mut Setbacks<()>) -> Duration {
+        let name = &self.name;
+        let (tidings, wait) = setbacks.note(&(), failure);
+        match tidings {
+            Tidings::New => tracing::warn!(
+                name,
+                key = TOKEN_KEY,
+                %failure,
+                "there is no Secret with the admin token, and it could not be made here: create it, or see \
+                 why the operator may not; until then routers are not asked what they serve"
+            ),
+            Tidings::Old => {
+                tracing::debug!(name, %failure, "the admin token's Secret could not be made again");
             }
         }
+        wait.max(AGAIN)
     }
 
     /// Applied without force, and by a manager of its own: whoever has written a token there meanwhile, even

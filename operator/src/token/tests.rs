@@ -97,6 +97,16 @@ async fn it_is_made_in_the_name_of_a_manager_who_never_wrote_before_and_without_
     assert_ne!(queries[0], queries[1]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_can_not_be_made_is_tried_ever_less_often() {
+    let (_tenure, gate) = open();
+    let mock = Mock::default();
+    mock.refuse(PATH);
+    keep(&mock, gate, vec![Seen::Absent]).await;
+    let attempts = mock.refusals();
+    assert!((5..9).contains(&attempts), "{attempts} attempts in a minute");
+}
+
 #[test]
 fn a_new_token_leaves_the_old_one_to_be_tried() {
     let (token, told) = watch::channel(bearer(b"old"));
