@@ -21,6 +21,7 @@ mod operations;
 mod providers;
 mod rbac;
 mod requests;
+mod rights;
 mod rollout;
 mod routing;
 mod scale;
@@ -96,6 +97,9 @@ fn cases() -> Vec<Case> {
             Enclosed,
             stale::what_was_withdrawn_while_a_router_was_cut_off_goes_within_seconds
         ),
+        case!(Enclosed, rights::every_verb_of_the_operator_is_needed),
+        case!(Enclosed, rights::every_verb_of_the_routers_is_needed),
+        case!(Enclosed, rights::every_right_is_documented),
         case!(Enclosed, operations::writes_nothing_but_its_lease_at_rest),
         case!(
             Together,

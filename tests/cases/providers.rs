@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
+use tokio::time::Instant;
+use weir_table::{CredentialId, credential::secret_name};
 use weir_tests::{
     client::Shape,
     fixtures::{load_balancing, model, provider, provider_secret},
+    identity::SYSTEM,
     poll::eventually,
     site::Site,
 };
 
-use crate::context::Context;
+use crate::context::{Context, figure};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -26,6 +29,10 @@ pub(crate) async fn a_provider_shadows_the_clusters_only_in_its_namespace(contex
         provider(&with, "openai", &site.provider.base_url("own-openai")),
     ];
     site.cluster.apply_all(&objects).await?;
+    // A policy may be programmed before the operator has seen the provider.
+    site.cluster
+        .condition(&objects[1], "Accepted", "True", SOON)
+        .await?;
     for namespace in [&with, &without] {
         let target = format!("openai/model-of-{namespace}");
         site.program(&[load_balancing(namespace, "p", &[model(&target, 1)])], SOON)
@@ -94,25 +101,71 @@ pub(crate) async fn a_deleted_secret_is_out_at_once_and_harms_only_its_target(
     let site = &*context.common().await?;
     let namespace = site.cluster.namespace("gone").await?;
     let secret = provider_secret(&namespace, "own", "sk-own");
+    let own = provider(&namespace, "own", &site.provider.base_url("own"));
     site.cluster
         .apply_all(&[
             secret.clone(),
-            provider(&namespace, "own", &site.provider.base_url("own")),
+            own.clone(),
+            provider_secret(&namespace, "near", "sk-near"),
+            provider(&namespace, "near", &site.provider.base_url("near")),
         ])
         .await?;
     let needs = load_balancing(&namespace, "needs", &[model("own/m", 1)]);
+    let near = load_balancing(&namespace, "near", &[model("near/m", 1)]);
     let other = load_balancing(&namespace, "other", &[model("openai/o1", 1)]);
-    site.program(&[needs, other], SOON).await?;
+    site.program(&[needs.clone(), near, other], SOON).await?;
+    ensure!(is_gathered(site, &namespace, "own").await? && is_gathered(site, &namespace, "near").await?);
     site.cluster.delete("Secret", Some(&namespace), "own-key").await?;
+    let began = Instant::now();
     let refused = || async { Ok((status(site, &namespace, "needs").await? != 200).then_some(())) };
     eventually("the target without its key to fail", SOON, refused).await?;
+    figure(&format!(
+        "a deleted Secret was out of service after {:.0?}",
+        began.elapsed()
+    ));
+    for neighbour in ["near", "other"] {
+        let answered = status(site, &namespace, neighbour).await?;
+        ensure!(answered == 200, "{neighbour}: {answered}");
+    }
+    let told = site
+        .cluster
+        .condition(&own, "ResolvedRefs", "False", SOON)
+        .await?;
     ensure!(
-        status(site, &namespace, "other").await? == 200,
-        "the neighbour fails, too"
+        told["reason"] == "MissingSecret" && told["message"].to_string().contains("own-key"),
+        "{told}"
+    );
+    let told = site
+        .cluster
+        .condition(&needs, "ResolvedRefs", "False", SOON)
+        .await?;
+    ensure!(
+        told["reason"] == "ProviderNotReady" && told["message"].to_string().contains("own"),
+        "{told}"
+    );
+    let forgotten = || async { Ok((!is_gathered(site, &namespace, "own").await?).then_some(())) };
+    eventually("the value to be forgotten", SOON, forgotten).await?;
+    ensure!(
+        is_gathered(site, &namespace, "near").await?,
+        "a neighbour's key went, too"
     );
     site.cluster.apply(&secret).await?;
     let served = || async { Ok((status(site, &namespace, "needs").await? == 200).then_some(())) };
-    eventually("the target to have its key again", SOON, served).await
+    eventually("the target to have its key again", SOON, served).await?;
+    site.cluster
+        .condition(&needs, "Ready", "True", SOON)
+        .await
+        .map(drop)
+}
+
+/// Whether the key of a tenant's provider is among the gathered credentials.
+async fn is_gathered(site: &Site, namespace: &str, provider: &str) -> Result<bool> {
+    let id = CredentialId::of_secret_key(namespace, &format!("{provider}-key"), "apiKey");
+    let secret = site
+        .cluster
+        .get("Secret", Some(SYSTEM), &secret_name(id.shard()))
+        .await?;
+    Ok(secret.is_some_and(|secret| secret["data"].get(id.as_str()).is_some()))
 }
 
 async fn status(site: &Site, namespace: &str, policy: &str) -> Result<u16> {

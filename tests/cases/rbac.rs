@@ -143,9 +143,6 @@ pub(crate) async fn a_router_may_read_tables_and_credentials_and_no_more(context
     actor.may(Allowed, &format!("get configmaps -n {SYSTEM}")).await?;
     actor.may(Forbidden, "get configmaps -A").await?;
     actor.may_apply(Forbidden, &config_map(SYSTEM)).await?;
-    actor
-        .may(Allowed, &format!("get secret weir-credentials-3 -n {SYSTEM}"))
-        .await?;
     let one = "--field-selector=metadata.name=weir-credentials-3";
     actor
         .may(Allowed, &format!("get secrets {one} -n {SYSTEM}"))

@@ -24,6 +24,7 @@ pub mod node;
 pub mod poll;
 pub mod process;
 pub mod referee;
+pub mod rights;
 pub mod schemas;
 pub mod sdk;
 pub mod site;

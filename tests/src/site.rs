@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::{
@@ -33,6 +33,9 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 const SERVICE: &str = "weir-router";
 
 /// The token between the operator and the routers' admin ports.
+const TOKEN_SECRET: &str = "weir-admin-token";
+
+/// The token itself.
 const ADMIN_TOKEN: &str = "an-admin-token-of-the-tests-32-chars";
 
 /// Where the processes of a site listen.
@@ -184,6 +187,7 @@ impl Site {
         let provider = FakeProvider::start(plan.place.socket(20, 8000)?, plan.recording).await?;
         fixtures::add_providers(&cluster, SYSTEM, &provider).await?;
         std::fs::write(folder.join("admin.token"), ADMIN_TOKEN)?;
+        cluster.apply(&token_secret()).await?;
         for account in [OPERATOR, ROUTER] {
             identity::kubeconfig(&cluster.kubectl, account, &folder).await?;
         }
@@ -293,16 +297,26 @@ impl Site {
 
     /// Kills a router (-9), starts it again, and waits until it is ready.
     pub async fn restart_router(&self, number: usize) -> Result<()> {
+        self.restart_router_at_once(number).await?;
+        self.router_ready(number)
+            .await
+            .with_context(|| format!("{} after its restart", self.routers[number].name))
+    }
+
+    /// Kills a router (-9) and starts it again; does not wait.
+    pub async fn restart_router_at_once(&self, number: usize) -> Result<()> {
         let Router {
-            name,
+            name: _,
             http,
             admin,
             process,
         } = &self.routers[number];
-        process.restart(self.router_command(*http, *admin)?).await?;
-        self.router_ready(number)
-            .await
-            .with_context(|| format!("{name} after its restart"))
+        process.restart(self.router_command(*http, *admin)?).await
+    }
+
+    /// Gives the operator the token that the routers have, whatever it made itself.
+    pub async fn give_token(&self) -> Result<()> {
+        self.cluster.apply(&token_secret()).await.map(drop)
     }
 
     /// Kills the operator (-9) and starts it again; does not wait.
@@ -469,6 +483,12 @@ pub fn logs() -> PathBuf {
     target().join("e2e").join(format!("run-{}", netns::run()))
 }
 
+/// The Secret with the token of the admin ports.
+fn token_secret() -> Value {
+    let metadata = json!({"name": TOKEN_SECRET, "namespace": SYSTEM});
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"token": ADMIN_TOKEN}})
+}
+
 fn operator(tools: &Tools, folder: &Path, admin: SocketAddr) -> Result<Command> {
     let mut command = Command::new(tools.weir(OPERATOR)?);
     command.env("KUBECONFIG", folder.join(format!("{OPERATOR}.kubeconfig")));
@@ -482,7 +502,7 @@ fn operator(tools: &Tools, folder: &Path, admin: SocketAddr) -> Result<Command> 
         "--namespaced-providers",
         "enabled",
     ]);
-    command.arg("--admin-token-file").arg(folder.join("admin.token"));
+    command.args(["--admin-token-secret", TOKEN_SECRET]);
     Ok(command)
 }
 
