@@ -94,6 +94,8 @@ pub struct Updates {
     pub(crate) seen: mpsc::Receiver<Update>,
     /// Who wants to know what became of it.
     pub(crate) desk: Option<Desk>,
+    /// Of what it is a source, so that nobody takes another's cache for its own; empty where nothing tells.
+    pub(crate) of: String,
 }
 
 /// A source's own end.
@@ -102,5 +104,10 @@ pub(crate) type Reporter = mpsc::Sender<Update>;
 /// A channel for one source.
 pub(crate) fn channel() -> (Reporter, Updates) {
     let (reporter, seen) = mpsc::channel(WAITING);
-    (reporter, Updates { seen, desk: None })
+    let updates = Updates {
+        seen,
+        desk: None,
+        of: String::new(),
+    };
+    (reporter, updates)
 }

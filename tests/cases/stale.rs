@@ -134,6 +134,15 @@ fn no_key_is_logged(site: &Site, key: &str) -> Result<()> {
     Ok(())
 }
 
+/// Waits until the API server refuses the routers what they list.
+async fn refused(site: &Site) -> Result<()> {
+    let who = format!("--as={}", identity::user(ROUTER));
+    let words = ["auth", "can-i", "list", "configmaps", "-n", SYSTEM, &who];
+    let asked =
+        || async { Ok((site.cluster.kubectl.run(&words).await?.stdout.trim() == "no").then_some(())) };
+    eventually("the routers' rights to be gone", SOON, asked).await
+}
+
 pub(crate) async fn what_was_withdrawn_while_a_router_was_cut_off_goes_within_seconds(
     context: &Context,
 ) -> Result<()> {
@@ -145,6 +154,7 @@ pub(crate) async fn what_was_withdrawn_while_a_router_was_cut_off_goes_within_se
         .run(&["delete", "rolebinding", ROUTER, "-n", SYSTEM])
         .await?
         .success()?;
+    refused(&site).await?;
     site.restart_router(RESTARTED).await?;
     says(&site, true).await?;
     site.cluster.delete("AccessKey", Some(&revoked.0), "web").await?;

@@ -19,6 +19,9 @@ const WRONG_KEY: &str = "weir-probe-presents-a-key-that-nobody-has";
 /// A policy that there is not.
 const UNKNOWN_POLICY: &str = "policy/weir-probe-names-a-policy-that-is-not";
 
+/// The most characters of somebody's words in a report.
+const LONGEST_QUOTE: usize = 300;
+
 /// What a router is asked to prove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Check {
@@ -129,12 +132,19 @@ impl Fault {
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         match class(&body) {
             Some(class) => {
-                let message = body["error"]["message"].as_str().unwrap_or_default();
+                let message = one_line(body["error"]["message"].as_str().unwrap_or_default());
                 Self::new(format!("{status} {}: {message}", class.as_str()), remedy(class))
             }
             None => Self::new(format!("{status}, in words that are not Weir's"), NOT_WEIR),
         }
     }
+}
+
+/// Somebody's words as a part of one line of a report: a provider may have chosen them, and must not be able to
+/// write lines of the report itself, or colours of the terminal.
+pub(super) fn one_line(text: &str) -> String {
+    let safe = |letter: char| if letter.is_control() { '�' } else { letter };
+    text.chars().take(LONGEST_QUOTE).map(safe).collect()
 }
 
 /// Which class of failure the body of an error answer names.
@@ -244,4 +254,16 @@ fn refused(answer: &Answer, status: StatusCode, remedy: &'static str) -> Result<
 fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
     let value = answer.headers.get(name);
     value.and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn what_others_say_writes_no_line_of_its_own() {
+        let told = one_line("down\n  ok    stream\u{1b}[32m");
+        assert_eq!(told, "down�  ok    stream�[32m");
+        assert_eq!(one_line(&"x".repeat(10_000)).len(), 300);
+    }
 }

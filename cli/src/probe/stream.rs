@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use super::check::one_line;
+
 /// What a whole stream came to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Streamed {
@@ -38,7 +40,7 @@ impl Streamed {
         let event: Value =
             serde_json::from_str(event).map_err(|_| format!("event {} is not JSON", self.events))?;
         if let Some(error) = event.get("error") {
-            let message = error["message"].as_str().unwrap_or("without a message");
+            let message = one_line(error["message"].as_str().unwrap_or("without a message"));
             return Err(format!("the stream ends in an error: {message}"));
         }
         let delta = &event["choices"][0]["delta"];

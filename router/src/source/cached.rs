@@ -13,6 +13,7 @@ mod store;
 
 use std::io;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use tokio::time::sleep;
 pub(crate) use self::desk::{Desk, Standing};
 use self::keeper::Pace;
 use self::merge::Merge;
-use self::store::{Store, Unusable};
+use self::store::{Kept, Store, Unusable};
 use super::{CacheUse, Reporter, Update, Updates, channel};
 
 /// How long the live source has before what was kept is served. A healthy API server lists everything in a
@@ -42,7 +43,7 @@ pub struct Cache {
 /// What `live` reports, and what `cache` holds while it reports nothing. Fails if the system gives no thread.
 pub fn cached(live: Updates, cache: Cache) -> io::Result<Updates> {
     let (reporter, mut updates) = channel();
-    let store = Arc::new(Store::new(cache.dir, cache.max_age));
+    let store = Arc::new(Store::new(cache.dir, live.of.clone(), cache.max_age));
     updates.desk = Some(keeper::start(
         store.clone(),
         reporter.downgrade(),
@@ -55,7 +56,7 @@ pub fn cached(live: Updates, cache: Cache) -> io::Result<Updates> {
 /// Passes on what is reported for as long as somebody reads it.
 async fn relay(mut live: Updates, store: Arc<Store>, reporter: Reporter) {
     let mut merge = Merge::default();
-    let mut patience = Box::pin(sleep(PATIENCE));
+    let mut kept = pin!(after_patience(store.clone()));
     let mut waits = true;
     loop {
         let updates = tokio::select! {
@@ -63,9 +64,9 @@ async fn relay(mut live: Updates, store: Arc<Store>, reporter: Reporter) {
                 Some(update) => pass(&mut merge, update),
                 None => return,
             },
-            () = &mut patience, if waits => {
+            read = &mut kept, if waits => {
                 waits = false;
-                stand_in(&mut merge, &store).await
+                stand_in(&mut merge, &store, read)
             }
         };
         waits &= !merge.is_complete();
@@ -77,6 +78,13 @@ async fn relay(mut live: Updates, store: Arc<Store>, reporter: Reporter) {
     }
 }
 
+/// What was kept, once the live source has had its time.
+async fn after_patience(store: Arc<Store>) -> Result<Option<Kept>, Unusable> {
+    sleep(PATIENCE).await;
+    let read = tokio::task::spawn_blocking(move || store.read()).await;
+    read.unwrap_or(Err(Unusable::Unread))
+}
+
 fn pass(merge: &mut Merge, update: Update) -> Vec<Update> {
     let was_stale = merge.is_stale();
     let updates = merge.pass(update);
@@ -86,12 +94,10 @@ fn pass(merge: &mut Merge, update: Update) -> Vec<Update> {
     updates
 }
 
-/// What to report when the live source takes too long.
-async fn stand_in(merge: &mut Merge, store: &Arc<Store>) -> Vec<Update> {
-    let store = store.clone();
-    let read = tokio::task::spawn_blocking(move || store.read()).await;
+/// What to report when the live source takes too long, and this is what was kept.
+fn stand_in(merge: &mut Merge, store: &Store, read: Result<Option<Kept>, Unusable>) -> Vec<Update> {
     let after = PATIENCE;
-    match read.unwrap_or(Err(Unusable::Unread)) {
+    match read {
         Ok(Some(kept)) => {
             let (tables, kept_at) = (kept.tables.len(), kept.at);
             tracing::warn!(
@@ -100,6 +106,7 @@ async fn stand_in(merge: &mut Merge, store: &Arc<Store>) -> Vec<Update> {
                 kept_at,
                 "the API server has not listed everything in time; what was kept is served until it has"
             );
+            store.adopt(kept.entries.clone());
             merge.fill(kept)
         }
         Ok(None) => {

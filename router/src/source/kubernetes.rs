@@ -43,7 +43,9 @@ pub async fn source(namespace: &str) -> Result<Updates, NoClient> {
     let mut config = Config::infer().await.map_err(kube::Error::InferConfig)?;
     config.read_timeout = Some(SILENCE);
     config.reset_reader_on_write = true;
-    Ok(source_with(&Client::try_from(config)?, namespace))
+    let of = format!("{} {namespace}", config.cluster_url);
+    let updates = source_with(&Client::try_from(config)?, namespace);
+    Ok(Updates { of, ..updates })
 }
 
 /// Watches what the operator publishes in `namespace`. Ends when the updates are no longer read.

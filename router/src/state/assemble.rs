@@ -104,7 +104,11 @@ impl Assembler {
     /// Takes in updates until their source ends, and tells it what became of them if it wants to know. Blocks;
     /// to be run on a thread of its own.
     pub(crate) fn run(mut self, updates: Updates) {
-        let Updates { mut seen, desk } = updates;
+        let Updates {
+            mut seen,
+            desk,
+            of: _,
+        } = updates;
         let mut batch = Vec::new();
         while seen.blocking_recv_many(&mut batch, BATCH) > 0 {
             let begun = Instant::now();
@@ -132,8 +136,14 @@ impl Assembler {
                 self.refresh(&changed);
             }
             Update::Listed(part) => self.listed(part),
-            Update::FromCache { kept } => self.kept = Some(kept),
-            Update::CacheFailed(use_) => self.metrics.cache_failed(use_),
+            Update::FromCache { kept } => {
+                self.kept = Some(kept);
+                self.tell_all();
+            }
+            Update::CacheFailed(used) => {
+                self.metrics.cache_failed(used);
+                self.tell_all();
+            }
             Update::Everything { tables, credentials } => self.everything(tables, credentials),
         }
     }
@@ -162,10 +172,10 @@ impl Assembler {
     }
 
     /// How it stands with every scope of which something else is known than when this was last asked. Nothing
-    /// while the source has not listed everything: what is known then is not all.
+    /// while the source has not listed everything, and nothing stands in for it: what is known then is not all.
     pub(crate) fn changed(&mut self) -> BTreeMap<Scope, Standing> {
         let changed = std::mem::take(&mut self.changed);
-        if !self.is_live() {
+        if !self.is_live() && self.kept.is_none() {
             return BTreeMap::new();
         }
         let standing = |scope: Scope| Some((scope.clone(), self.standing(&scope)?));
@@ -200,8 +210,13 @@ impl Assembler {
         self.awaited.remove(&part);
         if self.is_live() {
             self.kept = None;
-            self.changed.extend(self.scopes.keys().cloned());
+            self.tell_all();
         }
+    }
+
+    /// Counts everything as changed.
+    fn tell_all(&mut self) {
+        self.changed.extend(self.scopes.keys().cloned());
     }
 
     fn forget(&mut self, scope: &Scope) {

@@ -223,10 +223,10 @@ impl Scene {
 
     async fn is_shown(&self, symptom: Symptom) -> Result<bool> {
         match symptom {
-            Symptom::WatchErrors(_) | Symptom::StatusesFailed | Symptom::PublishesFailed(_) => {
-                Ok(self.count(symptom).await? > self.counted)
-            }
-            Symptom::NotLeading => Ok(self.metric("weir_operator_leader").await? == 0),
+            Symptom::WatchErrors(_)
+            | Symptom::StatusesFailed
+            | Symptom::PublishesFailed(_)
+            | Symptom::LeaseErrors => Ok(self.count(symptom).await? > self.counted),
             Symptom::Logged(text) | Symptom::RouterLogged(text) => {
                 let log = fs::read(self.process_log())?;
                 let since = usize::try_from(self.log)?;
@@ -244,11 +244,14 @@ impl Scene {
     /// What the operator has counted of a symptom; 0 of one that it does not count.
     async fn count(&self, symptom: Symptom) -> Result<u64> {
         let series = match symptom {
-            Symptom::WatchErrors(kind) => format!("weir_operator_watch_errors_total{{kind=\"{kind}\"}}"),
-            Symptom::StatusesFailed => r#"weir_operator_status_patches_total{result="Failed"}"#.to_owned(),
-            Symptom::PublishesFailed(kind) => {
-                format!("weir_operator_publishes_total{{kind=\"{kind}\",result=\"Failed\"}}")
+            Symptom::WatchErrors(kind) => {
+                format!("weir_operator_watch_errors_total{{kind=\"{kind}\",reason=\"Forbidden\"}}")
             }
+            Symptom::StatusesFailed => r#"weir_operator_status_patches_total{result="Forbidden"}"#.to_owned(),
+            Symptom::PublishesFailed(kind) => {
+                format!("weir_operator_publishes_total{{kind=\"{kind}\",result=\"Forbidden\"}}")
+            }
+            Symptom::LeaseErrors => r#"weir_operator_lease_errors_total{reason="Forbidden"}"#.to_owned(),
             _ => return Ok(0),
         };
         self.metric(&series).await

@@ -58,8 +58,8 @@ pub(super) enum Symptom {
     PublishesFailed(&'static str),
     /// The operator's log.
     Logged(&'static str),
-    /// The operator does not lead, and says so.
-    NotLeading,
+    /// The operator's count of failed requests for the Lease.
+    LeaseErrors,
     /// There is no Event.
     Silence,
     /// The restarted router says that it is stale.
@@ -137,17 +137,16 @@ fn of_secrets(verb: &str) -> Option<Use> {
 }
 
 fn of_gathered(verb: &str) -> Option<Use> {
-    let unread = Symptom::Logged("the gathered credentials could not be read");
-    let unwritten = Symptom::PublishesFailed("Credentials");
+    let failed = Symptom::PublishesFailed("Credentials");
     Some(match verb {
         "get" => needed(
             "read them before they are changed",
             Deed::Rotate,
-            unread,
+            failed,
             Missed::AtStart,
         ),
-        "create" => needed("make them", Deed::Gather, unwritten, Missed::AtStartAfter),
-        "patch" => needed("pass a credential on", Deed::Rotate, unwritten, Missed::AtOnce),
+        "create" => needed("make them", Deed::Gather, failed, Missed::AtStartAfter),
+        "patch" => needed("pass a credential on", Deed::Rotate, failed, Missed::AtOnce),
         _ => return None,
     })
 }
@@ -218,19 +217,19 @@ fn of_endpoints(verb: &str) -> Option<Use> {
 }
 
 fn of_lease(verb: &str) -> Option<Use> {
-    let unread = Symptom::Logged("the lease can't be had");
+    let failed = Symptom::LeaseErrors;
     Some(match verb {
-        "get" => needed("see who leads", Deed::Lead, unread, Missed::AtStart),
+        "get" => needed("see who leads", Deed::Lead, failed, Missed::AtStart),
         "create" => needed(
             "make the Lease",
             Deed::MakeLease,
-            Symptom::NotLeading,
+            Symptom::LeaseErrors,
             Missed::AtOnce,
         ),
         "update" => needed(
             "lead, and go on leading",
             Deed::Lead,
-            Symptom::NotLeading,
+            Symptom::LeaseErrors,
             Missed::AtOnce,
         ),
         _ => return None,

@@ -96,14 +96,6 @@ impl Tray {
         }
     }
 
-    /// Puts back what could not be written, below what has come since.
-    pub(super) fn put_back(&self, mut standings: Standings) {
-        self.0.with(|lies| {
-            standings.append(&mut lies.standings);
-            lies.standings = standings;
-        });
-    }
-
     /// Waits for `time`; whether the end came meanwhile.
     pub(super) fn ends_within(&self, time: Duration) -> bool {
         let lies = self.0.lies.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,9 +1,9 @@
 //! What the files of a cache hold. Pure.
 //!
 //! A page is `{"table":…,"credentials":{"<id>":"<base64>"}}`, where `table` is the document that a `ConfigMap`
-//! holds; its file is named by its digest. The index is `{"format":1,"digest":"…","entries":[…]}`, whose digest
-//! is over the exact bytes of `entries`; it names every page that counts. So what the index proves is whole, and
-//! one moment's.
+//! holds; its file is named by its digest. The index is `{"format":1,"digest":"…","content":{…}}`, whose digest
+//! is over the exact bytes of `content`: of which source it is, and every page that counts. So what the index
+//! proves is whole, and one moment's.
 
 use std::collections::BTreeMap;
 
@@ -34,6 +34,13 @@ pub(super) struct Entry {
     pub(super) waited: Option<Digest>,
 }
 
+impl Entry {
+    /// The digests of its pages.
+    pub(super) fn pages(&self) -> impl Iterator<Item = &Digest> {
+        self.served.iter().chain(&self.waited)
+    }
+}
+
 /// What is wrong with a document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Damage {
@@ -43,6 +50,9 @@ pub(super) enum Damage {
     /// Written by another version.
     #[error("has format {0}, and this router reads format {FORMAT}")]
     Format(u32),
+    /// Kept of another API server, or of another namespace.
+    #[error("is of another cluster or namespace")]
+    Foreign,
 }
 
 /// What a page holds.
@@ -81,14 +91,28 @@ struct ReadPage<'a> {
 struct WriteIndex<'a> {
     format: u32,
     digest: &'a Digest,
-    entries: &'a RawValue,
+    content: &'a RawValue,
+}
+
+/// What an index says.
+#[derive(Serialize)]
+struct WriteContent<'a> {
+    of: &'a str,
+    entries: Vec<&'a Entry>,
+}
+
+/// The same, read.
+#[derive(Deserialize)]
+struct ReadContent {
+    of: String,
+    entries: Vec<Entry>,
 }
 
 #[derive(Deserialize)]
 struct ReadIndex<'a> {
     digest: Digest,
     #[serde(borrow)]
-    entries: &'a RawValue,
+    content: &'a RawValue,
 }
 
 #[derive(Deserialize)]
@@ -134,25 +158,30 @@ pub(super) fn read_page(bytes: &[u8]) -> Result<Page, Damage> {
     })
 }
 
-/// The bytes of an index.
-pub(super) fn index<'e>(entries: impl Iterator<Item = &'e Entry>) -> serde_json::Result<Vec<u8>> {
-    let entries = serde_json::value::to_raw_value(&entries.collect::<Vec<_>>())?;
+/// The bytes of an index of a source.
+pub(super) fn index<'e>(of: &str, entries: impl Iterator<Item = &'e Entry>) -> serde_json::Result<Vec<u8>> {
+    let entries = entries.collect();
+    let content = serde_json::value::to_raw_value(&WriteContent { of, entries })?;
     serde_json::to_vec(&WriteIndex {
         format: FORMAT,
-        digest: &Digest::of(entries.get().as_bytes()),
-        entries: &entries,
+        digest: &Digest::of(content.get().as_bytes()),
+        content: &content,
     })
 }
 
-/// Reads an index, and proves its digest.
-pub(super) fn read_index(bytes: &[u8]) -> Result<Vec<Entry>, Damage> {
+/// Reads an index, and proves its digest and that it is of this source.
+pub(super) fn read_index(bytes: &[u8], of: &str) -> Result<Vec<Entry>, Damage> {
     let ReadFormat { format } = serde_json::from_slice(bytes).map_err(|_| Damage::Damaged)?;
     if format != FORMAT {
         return Err(Damage::Format(format));
     }
-    let ReadIndex { digest, entries } = serde_json::from_slice(bytes).map_err(|_| Damage::Damaged)?;
-    if Digest::of(entries.get().as_bytes()) != digest {
+    let ReadIndex { digest, content } = serde_json::from_slice(bytes).map_err(|_| Damage::Damaged)?;
+    if Digest::of(content.get().as_bytes()) != digest {
         return Err(Damage::Damaged);
     }
-    serde_json::from_str(entries.get()).map_err(|_| Damage::Damaged)
+    let content: ReadContent = serde_json::from_str(content.get()).map_err(|_| Damage::Damaged)?;
+    if content.of != of {
+        return Err(Damage::Foreign);
+    }
+    Ok(content.entries)
 }

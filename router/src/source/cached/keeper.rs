@@ -43,7 +43,6 @@ pub(super) fn start(store: Arc<Store>, reporter: WeakSender<Update>, pace: Pace)
         tray,
         reporter,
         pace,
-        entries: BTreeMap::new(),
         failing: false,
     };
     thread::Builder::new()
@@ -58,8 +57,6 @@ struct Keeper {
     /// Weak, because who holds a strong one keeps the other end waiting.
     reporter: WeakSender<Update>,
     pace: Pace,
-    /// What the index in force names.
-    entries: BTreeMap<Scope, Entry>,
     failing: bool,
 }
 
@@ -67,7 +64,7 @@ impl Keeper {
     fn run(mut self) {
         loop {
             let pause = match self.tray.take(self.pace.sign_of_life) {
-                Found::News(standings) => self.keep(standings),
+                Found::News(standings) => self.keep(&standings),
                 Found::Nothing => self.sign(),
                 Found::End => return,
             };
@@ -78,18 +75,9 @@ impl Keeper {
         }
     }
 
-    fn keep(&mut self, standings: Standings) -> Duration {
-        match self.write(&standings) {
-            Ok(entries) => {
-                self.entries = entries;
-                self.told(Ok(()))
-            }
-            Err(error) => {
-                self.store.invalidate();
-                self.tray.put_back(standings);
-                self.told(Err(error))
-            }
-        }
+    fn keep(&mut self, standings: &Standings) -> Duration {
+        let written = self.write(standings);
+        self.told(written)
     }
 
     fn sign(&mut self) -> Duration {
@@ -97,17 +85,16 @@ impl Keeper {
         self.told(touched)
     }
 
-    /// Writes what changed; the entries that are in force then.
-    fn write(&self, standings: &Standings) -> io::Result<BTreeMap<Scope, Entry>> {
-        let mut entries = self.entries.clone();
+    /// Writes what changed.
+    fn write(&self, standings: &Standings) -> io::Result<()> {
+        let mut entries = self.store.entries();
         for (scope, standing) in standings {
             let before = entries.remove(scope);
             if let Some(entry) = self.entry(scope, standing, before)? {
                 entries.insert(scope.clone(), entry);
             }
         }
-        self.store.write_index(entries.values())?;
-        Ok(entries)
+        self.store.write_index(entries)
     }
 
     fn entry(&self, scope: &Scope, standing: &Standing, before: Option<Entry>) -> io::Result<Option<Entry>> {
@@ -128,11 +115,13 @@ impl Keeper {
         }))
     }
 
-    /// Says how writing went, where that is news; how long to pause.
+    /// Says how writing went, where that is news; how long to pause. What could not be written is not kept here:
+    /// whoever hears of the failure lays everything down again.
     fn told(&mut self, outcome: io::Result<()>) -> Duration {
         let failed = outcome.is_err();
         match outcome {
             Err(error) => {
+                self.store.invalidate();
                 if !self.failing {
                     tracing::warn!(%error, "can't write to --cache-dir; a router that restarts while the API server is away will not be ready");
                 }

@@ -93,6 +93,7 @@ impl Merge {
             at,
             tables,
             credentials,
+            entries: _,
         } = kept;
         let filled = self.filled.insert(Filled::default());
         let mut updates = Vec::new();
@@ -102,15 +103,21 @@ impl Merge {
                 updates.push(Update::Credentials { shard, values });
             }
         }
-        if self.awaited.contains(&Part::Tables) {
-            for (scope, documents) in tables {
-                filled.scopes.insert(scope.clone());
-                let table = |stored| Update::Table {
-                    scope: scope.clone(),
-                    stored: Ok(stored),
-                };
-                updates.extend(documents.into_iter().map(table));
+        let listed = !self.awaited.contains(&Part::Tables);
+        for (scope, documents) in tables {
+            if self.scopes.contains(&scope) {
+                // The live source has said more of it, and maybe less.
+                continue;
             }
+            if listed {
+                updates.push(forgotten(scope));
+                continue;
+            }
+            filled.scopes.insert(scope.clone());
+            updates.extend(documents.into_iter().map(|stored| Update::Table {
+                scope: scope.clone(),
+                stored: Ok(stored),
+            }));
         }
         updates.push(Update::FromCache { kept: at });
         updates

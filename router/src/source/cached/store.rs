@@ -5,13 +5,14 @@
 //! read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::fs::OFlags;
 use weir_table::codec::Stored;
 use weir_table::{CredentialId, Digest, Scope};
 use zeroize::Zeroizing;
@@ -35,10 +36,15 @@ const LONGEST: u64 = 128 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Store {
     dir: PathBuf,
+    of: String,
     max_age: Duration,
-    /// Whether what lies there is what this router knows, so that its age counts from now.
-    own: AtomicBool,
+    /// What the index in force names, if that is what this router knows: every page in it was written or read by
+    /// this process.
+    entries: Mutex<Option<Entries>>,
 }
+
+/// What an index names.
+pub(super) type Entries = BTreeMap<Scope, Entry>;
 
 /// All that was kept.
 #[derive(Debug)]
@@ -49,6 +55,8 @@ pub(super) struct Kept {
     pub(super) tables: BTreeMap<Scope, Vec<Stored>>,
     /// Every credential that the served ones need.
     pub(super) credentials: BTreeMap<CredentialId, Secret>,
+    /// What the index names.
+    pub(super) entries: Entries,
 }
 
 /// Why what lies there can't be used.
@@ -88,12 +96,13 @@ pub(super) enum Unusable {
 }
 
 impl Store {
-    /// The cache in `dir`, which is not looked at yet.
-    pub(super) fn new(dir: PathBuf, max_age: Duration) -> Self {
+    /// The cache in `dir` of the source that is called `of`. Nothing is looked at yet.
+    pub(super) fn new(dir: PathBuf, of: String, max_age: Duration) -> Self {
         Self {
             dir,
+            of,
             max_age,
-            own: AtomicBool::new(false),
+            entries: Mutex::default(),
         }
     }
 
@@ -113,10 +122,22 @@ impl Store {
             path: path.clone(),
             damage,
         };
-        let entries = document::read_index(&bytes).map_err(damaged)?;
-        let kept = self.pages(entries, modified)?;
-        self.own.store(true, Ordering::Relaxed);
-        Ok(Some(kept))
+        let entries = document::read_index(&bytes, &self.of).map_err(damaged)?;
+        self.pages(entries, modified).map(Some)
+    }
+
+    /// From now on this router goes by `entries`, which were read here.
+    pub(super) fn adopt(&self, entries: Entries) {
+        *self.known() = Some(entries);
+    }
+
+    /// What the index in force names, as far as this router knows.
+    pub(super) fn entries(&self) -> Entries {
+        self.known().clone().unwrap_or_default()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<Entries>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn pages(&self, entries: Vec<Entry>, modified: SystemTime) -> Result<Kept, Unusable> {
@@ -125,19 +146,16 @@ impl Store {
             at: i64::try_from(since).unwrap_or(i64::MAX),
             tables: BTreeMap::new(),
             credentials: BTreeMap::new(),
+            entries: BTreeMap::new(),
         };
-        for Entry {
-            scope,
-            served,
-            waited,
-        } in entries
-        {
-            let tables = kept.tables.entry(scope).or_default();
-            for digest in served.iter().chain(&waited) {
+        for entry in entries {
+            let tables = kept.tables.entry(entry.scope.clone()).or_default();
+            for digest in entry.pages() {
                 let page = self.page(digest)?;
                 tables.push(page.table);
                 kept.credentials.extend(page.credentials);
             }
+            kept.entries.insert(entry.scope.clone(), entry);
         }
         Ok(kept)
     }
@@ -155,38 +173,49 @@ impl Store {
         document::read_page(&bytes).map_err(damaged)
     }
 
-    /// Writes a page, unless it is there.
+    /// Writes a page, unless the index in force names it.
     pub(super) fn write_page(&self, bytes: &[u8]) -> io::Result<Digest> {
         let digest = Digest::of(bytes);
-        let path = self.page_path(&digest);
-        if !path.exists() {
-            self.write(&path, bytes)?;
+        let is_there = |known: &Entries| known.values().flat_map(Entry::pages).any(|page| *page == digest);
+        if !self.known().as_ref().is_some_and(is_there) {
+            self.write(&self.page_path(&digest), bytes)?;
         }
         Ok(digest)
     }
 
     /// Puts an index of `entries` in force, and deletes every page that it does not name.
-    pub(super) fn write_index<'e>(&self, entries: impl Iterator<Item = &'e Entry> + Clone) -> io::Result<()> {
-        let bytes = document::index(entries.clone())?;
+    pub(super) fn write_index(&self, entries: Entries) -> io::Result<()> {
+        self.are_there(&entries)?;
+        let bytes = document::index(&self.of, entries.values())?;
         self.write(&self.dir.join(INDEX), &bytes)?;
-        self.own.store(true, Ordering::Relaxed);
-        let named = entries.flat_map(|entry| entry.served.iter().chain(&entry.waited));
-        self.tidy(&named.map(page_name).collect(), Index::Stays);
+        let named = entries.values().flat_map(Entry::pages).map(page_name).collect();
+        *self.known() = Some(entries);
+        self.tidy(&named, Index::Stays);
         Ok(())
     }
 
-    /// Says that the router of which this is what it knows runs.
+    /// Says that the router of which this is what it knows runs. Fails if somebody has taken files away.
     pub(super) fn touch(&self) -> io::Result<()> {
-        if self.own.load(Ordering::Relaxed) {
-            let index = OpenOptions::new().write(true).open(self.dir.join(INDEX))?;
-            index.set_modified(SystemTime::now())?;
-        }
-        Ok(())
+        let known = self.known();
+        let Some(entries) = known.as_ref() else {
+            return Ok(());
+        };
+        self.are_there(entries)?;
+        let index = OpenOptions::new().write(true).open(self.dir.join(INDEX))?;
+        index.set_modified(SystemTime::now())
+    }
+
+    fn are_there(&self, entries: &Entries) -> io::Result<()> {
+        let mut pages = entries
+            .values()
+            .flat_map(Entry::pages)
+            .map(|page| self.page_path(page));
+        pages.try_for_each(|page| fs::metadata(page).map(drop))
     }
 
     /// Makes sure that nothing which is known to be out of date is ever read.
     pub(super) fn invalidate(&self) {
-        self.own.store(false, Ordering::Relaxed);
+        *self.known() = None;
         // What can't be deleted is too old before long: nobody touches it.
         drop(fs::remove_file(self.dir.join(INDEX)));
     }
@@ -196,9 +225,10 @@ impl Store {
         let files = fs::read_dir(&self.dir).into_iter().flatten().flatten();
         for file in files {
             let name = file.file_name().to_string_lossy().into_owned();
-            let old_page = name.ends_with(PAGE) && !named.contains(&name);
+            let old_page = is_page(&name) && !named.contains(&name);
             let old_index = name == INDEX && index == Index::Goes;
-            if old_page || old_index || name.ends_with(UNFINISHED) {
+            let unfinished = name.strip_suffix(UNFINISHED);
+            if old_page || old_index || unfinished.is_some_and(|name| is_page(name) || name == INDEX) {
                 // It is no more than untidy.
                 drop(fs::remove_file(file.path()));
             }
@@ -233,7 +263,11 @@ fn read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, SystemTime), Unusable> {
         path: path.to_owned(),
         error,
     };
-    let file = File::open(path).map_err(failed)?;
+    // A link leads elsewhere, and a pipe waits for ever.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(flags.bits().cast_signed());
+    let file = options.open(path).map_err(failed)?;
     let about = file.metadata().map_err(failed)?;
     let others = about.mode() & 0o777 & !0o700;
     if about.uid() != rustix::process::geteuid().as_raw() || others != 0 || !about.is_file() {
@@ -256,6 +290,12 @@ enum Index {
 
 fn page_name(digest: &Digest) -> String {
     format!("{digest}{PAGE}")
+}
+
+/// Whether a file of this name can only be a page of a cache.
+fn is_page(name: &str) -> bool {
+    let digest = name.strip_suffix(PAGE).map(str::to_owned);
+    digest.is_some_and(|digest| Digest::try_from(digest).is_ok())
 }
 
 /// From one moment to the other, whichever is later: a clock that was set back makes nothing young.

@@ -44,7 +44,7 @@ impl Folder {
     }
 
     fn store(&self) -> Arc<Store> {
-        Arc::new(Store::new(self.0.clone(), HOUR))
+        Arc::new(Store::new(self.0.clone(), String::new(), HOUR))
     }
 
     fn cache(&self) -> Cache {
@@ -309,7 +309,8 @@ fn a_router_that_runs_keeps_its_cache_young_and_only_its_own() {
         age() >= HOUR / 2,
         "it was never read, so it is none of this router's"
     );
-    store.read().unwrap();
+    let kept = store.read().unwrap().unwrap();
+    store.adopt(kept.entries);
     store.touch().unwrap();
     assert!(age() < HOUR / 4);
     old().unwrap();
@@ -382,5 +383,60 @@ fn what_can_not_be_written_leaves_nothing_out_of_date_behind_and_is_tried_again(
         "the withdrawn key must not come back"
     );
     fs::remove_dir(&blocked).unwrap();
+    desk.lay(serves(table("ns", &["new"]), "canary"));
     until("the next try", || folder.readable());
+}
+
+#[test]
+fn files_that_somebody_took_away_are_missed_and_written_again() {
+    let folder = Folder::new();
+    let (desk, _reporter, mut seen) = keeper(&folder);
+    desk.lay(serves(table("ns", &[]), "canary"));
+    until("the cache", || folder.readable());
+    for gone in folder.files() {
+        fs::remove_file(folder.0.join(&gone)).unwrap();
+        let told = until("the trouble", || seen.try_recv().ok());
+        assert!(
+            matches!(told, Update::CacheFailed(CacheUse::Write)),
+            "{gone}: {told:?}"
+        );
+        assert!(folder.readable().is_none(), "{gone}");
+        desk.lay(serves(table("ns", &[]), "canary"));
+        until("the cache again", || folder.readable());
+    }
+}
+
+#[test]
+fn what_is_of_another_cluster_is_not_read() {
+    let folder = kept();
+    let other = Store::new(folder.0.clone(), "https://other weir-system".to_owned(), HOUR);
+    let why = other.read().expect_err("it is another's").to_string();
+    assert!(why.contains("is of another cluster or namespace"), "{why}");
+}
+
+#[test]
+fn a_link_is_not_followed() {
+    let folder = kept();
+    let index = folder.0.join("index.json");
+    fs::rename(&index, folder.0.join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink("elsewhere", &index).unwrap();
+    assert!(unusable(&folder).contains("index.json"));
+}
+
+#[test]
+fn files_of_others_stay() {
+    let folder = Folder::new();
+    fs::create_dir_all(&folder.0).unwrap();
+    let others = ["notes.page.json", "x.unfinished", "data"];
+    for name in others {
+        fs::write(folder.0.join(name), "of others").unwrap();
+    }
+    let (desk, _reporter, _seen) = keeper(&folder);
+    desk.lay(serves(table("ns", &[]), "canary"));
+    until("the cache", || folder.readable());
+    assert!(
+        others.iter().all(|name| folder.0.join(name).exists()),
+        "{:?}",
+        folder.files()
+    );
 }

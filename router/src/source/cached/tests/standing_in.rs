@@ -218,3 +218,64 @@ async fn a_source_that_answers_in_time_leaves_the_cache_unread() {
     tokio::time::sleep(PATIENCE * 2).await;
     assert!(bench.measured("weir_router_cache_failures_total{operation=\"read\"} 0"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_was_read_alive_is_not_replaced_by_an_older_one() {
+    let folder = left().await;
+    let bench = Bench::new(&folder);
+    bench.report([stored(&table("ns", &["stays"]))]).await;
+    tokio::time::sleep(ALMOST).await;
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    let snapshot = bench.until("stale", |snapshot| snapshot.kept.is_some()).await;
+    assert!(knows(&snapshot, "stays") && knows(&snapshot, "another"));
+    assert!(
+        !knows(&snapshot, "revoked"),
+        "withdrawn before the cache was read"
+    );
+    bench.report([Update::Listed(Part::Tables)]).await;
+    let snapshot = bench
+        .until("the list", |snapshot| !knows(snapshot, "another"))
+        .await;
+    assert!(!knows(&snapshot, "revoked"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_withdrawn_while_not_all_is_listed_is_withdrawn_from_the_cache() {
+    let folder = left().await;
+    let bench = Bench::new(&folder);
+    bench
+        .report([
+            stored(&table("ns", &["stays"])),
+            stored(&Table::empty(Scope::Cluster)),
+        ])
+        .await;
+    bench.report([Update::Listed(Part::Tables)]).await;
+    tokio::time::sleep(PATIENCE + Duration::from_millis(1)).await;
+    bench.until("stale", |snapshot| snapshot.kept.is_some()).await;
+    let kept = until("the cache to follow", || {
+        folder.readable().filter(|kept| kept.tables.len() == 2)
+    });
+    assert!(!format!("{kept:?}").contains("revoked") && format!("{kept:?}").contains("stays"));
+    assert_eq!(kept.credentials.len(), 1, "what stood in for the rest is kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_page_is_written_again() {
+    let folder = left().await;
+    for file in folder.files() {
+        fs::write(folder.0.join(file), "{").unwrap();
+    }
+    let bench = Bench::new(&folder);
+    let tables = [
+        table("ns", &["stays", "revoked"]),
+        table("gone", &["another"]),
+        Table::empty(Scope::Cluster),
+    ];
+    bench.report([credentials("canary")]).await;
+    bench.report(tables.iter().map(stored)).await;
+    bench.report(everything_listed()).await;
+    bench.until("ready", Snapshot::is_ready).await;
+    until("the cache", || {
+        folder.readable().filter(|kept| kept.tables.len() == 3)
+    });
+}
