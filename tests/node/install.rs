@@ -31,7 +31,7 @@ pub(crate) async fn helm_3_installs_a_weir_that_routes_what_pods_ask(context: &C
 /// Both Helms install the same release, one after the other; what one leaves would be the other's failure, too.
 async fn routes_what_pods_ask(node: &Node, release: &Release) -> Result<()> {
     let routed = installed_it_routes(node, release).await;
-    let uninstalled = timed("helm uninstall", release.uninstall(node)).await;
+    let uninstalled = release.uninstall(node).await;
     routed.and(uninstalled)
 }
 

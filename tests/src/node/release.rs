@@ -93,8 +93,10 @@ impl Release {
     }
 
     /// Installs both charts into a namespace that enforces the standard `restricted`, with a provider for every seed
-    /// example, and waits until all of it is ready. `options` go to Helm for the chart `weir`, such as `--set=a=b`.
+    /// example, and waits until all of it is ready. What another case left is gone by then. `options` go to Helm for
+    /// the chart `weir`, such as `--set=a=b`.
     pub async fn install(&self, node: &Node, options: &[&str]) -> Result<()> {
+        self.uninstall(node).await?;
         node.restricted_namespace(&self.namespace).await?;
         timed("helm install weir-crds", self.install_definitions(node)).await?;
         let (chart, name) = (chart("weir"), &self.name);
@@ -125,17 +127,30 @@ impl Release {
         self.helm(node, &arguments).await
     }
 
-    /// Uninstalls Weir and its definitions, with all that they define.
+    /// Uninstalls Weir and its definitions, with all that they define, as far as there is any of it.
     pub async fn uninstall(&self, node: &Node) -> Result<()> {
-        let wait = ["--wait", "--timeout=3m"];
-        self.helm(node, &[&["uninstall", &self.name], &wait[..]].concat())
-            .await?;
-        self.helm(node, &[&["uninstall", DEFINITIONS], &wait[..]].concat())
-            .await?;
-        let definitions = ["delete", "crd", "-l", "app.kubernetes.io/part-of=weir", "--wait"];
-        node.cluster.kubectl.run(&definitions).await?.success()?;
-        let namespace = ["delete", "namespace", &self.namespace, "--wait"];
-        node.cluster.kubectl.run(&namespace).await?.success().map(drop)
+        for release in [&self.name, DEFINITIONS] {
+            let uninstall = [
+                "uninstall",
+                release,
+                "--ignore-not-found",
+                "--wait",
+                "--timeout=3m",
+            ];
+            let what = format!("helm uninstall {release}");
+            timed(&what, self.helm(node, &uninstall)).await?;
+        }
+        // A namespace that has to go while pods still drain looks at them again after half of their grace period.
+        let pods = ["pods", "--all", "--namespace", &self.namespace];
+        let definitions = ["crd", "--selector=app.kubernetes.io/part-of=weir"];
+        let namespace = ["namespace", &self.namespace];
+        for gone in [&pods[..], &definitions, &namespace] {
+            let delete = [&["delete", "--wait", "--ignore-not-found"], gone].concat();
+            let what = format!("kubectl delete {}", gone.join(" "));
+            let deleted = async { node.cluster.kubectl.run(&delete).await?.success() };
+            timed(&what, deleted).await?;
+        }
+        Ok(())
     }
 
     /// The name of one of its parts' objects, such as `weir-router`.
@@ -176,9 +191,29 @@ impl Release {
         })
     }
 
+    /// Calls Helm, and waits; if that fails, the error says what the pods are about.
     async fn call(&self, node: &Node, arguments: &[&str], options: &[&str]) -> Result<()> {
         let wait = ["--wait", "--timeout=5m"];
-        self.helm(node, &[arguments, &wait, options].concat()).await
+        let Err(error) = self.helm(node, &[arguments, &wait, options].concat()).await else {
+            return Ok(());
+        };
+        Err(error.context(self.what_pods_say(node).await?))
+    }
+
+    async fn what_pods_say(&self, node: &Node) -> Result<String> {
+        let mut told = String::new();
+        let logs = format!("--selector=app.kubernetes.io/instance={}", self.name);
+        let questions = [
+            &["get", "pods", "--output=wide"][..],
+            &["get", "events", "--field-selector=type=Warning"],
+            &["logs", &logs, "--prefix", "--tail=10", "--ignore-errors"],
+        ];
+        for question in questions {
+            let arguments = [question, &["--namespace", &self.namespace]].concat();
+            let output = node.cluster.kubectl.run(&arguments).await?;
+            told.extend([output.stdout, output.stderr]);
+        }
+        Ok(told)
     }
 
     async fn helm(&self, node: &Node, arguments: &[&str]) -> Result<()> {
