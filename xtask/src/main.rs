@@ -19,7 +19,7 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Writes every generated file, such as those of `crds/`.
+    /// Writes every generated file: `crds/`, and what is made of it.
     Generate(generate::Args),
     /// Builds the container images, without a container engine.
     Images(images::Args),
