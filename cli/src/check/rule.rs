@@ -65,7 +65,9 @@ const fn meaning(cause: Cause) -> &'static str {
         Cause::UnknownProvider => "A provider is named that does not exist or is not accepted.",
         Cause::ProviderNotAllowed => "A ClusterProvider does not allow this namespace.",
         Cause::ProviderNotReady => "A provider's own credential is not there.",
-        Cause::CredentialsFull => "There is no room for a Secret's value among the credentials of the routers.",
+        Cause::CredentialsFull => {
+            "There is no room for a Secret's value among the credentials of the routers."
+        }
         Cause::MissingSecret => "A Secret does not exist.",
         Cause::MissingKey => "A Secret lacks the key.",
         Cause::HostNotAllowed => "A Secret may not be sent to the provider's host.",
