@@ -170,14 +170,13 @@ fn right_to(lease: &str) -> [Value; 2] {
     let metadata = json!({"name": lease, "namespace": SYSTEM});
     let role = json!({"apiGroup": group, "kind": "Role", "name": lease});
     let account = json!({"kind": "ServiceAccount", "name": OPERATOR, "namespace": SYSTEM});
-    let leases = json!({
-        "apiGroups": ["coordination.k8s.io"],
-        "resources": ["leases"],
-        "verbs": ["get", "create", "update"],
-    });
+    let any = json!({"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]});
+    let mut this = any.clone();
+    this["resourceNames"] = json!([lease]);
+    this["verbs"] = json!(["get", "update"]);
     let version = format!("{group}/v1");
     [
-        json!({"apiVersion": version, "kind": "Role", "metadata": metadata, "rules": [leases]}),
+        json!({"apiVersion": version, "kind": "Role", "metadata": metadata, "rules": [any, this]}),
         json!({"apiVersion": version, "kind": "RoleBinding", "metadata": metadata, "roleRef": role, "subjects": [account]}),
     ]
 }

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use weir_tests::{
     control_plane::ControlPlane,
-    identity::{self, OPERATOR, ROUTER, SYSTEM},
+    identity::{self, OPERATOR, OPERATOR_CLUSTER_ROLE, ROUTER, SYSTEM},
     poll::becomes,
     site::Ways,
 };
@@ -43,7 +43,9 @@ pub(crate) async fn an_operator_without_rights_says_so_and_goes_on_once_it_has_t
             ["the watch failed", "forbidden"],
         );
         let (leases, watches) = (site.operator.logged(&lease)?, site.operator.logged(&watch)?);
-        cluster.delete("ClusterRoleBinding", None, OPERATOR).await?;
+        cluster
+            .delete("ClusterRoleBinding", None, OPERATOR_CLUSTER_ROLE)
+            .await?;
         cluster.delete("RoleBinding", Some(SYSTEM), OPERATOR).await?;
         may_read(scene, OPERATOR, false).await?;
         reconnect(scene, |ways| &ways.operator)?;

@@ -152,7 +152,7 @@ fn of_gathered(verb: &str) -> Option<Use> {
 }
 
 fn of_token(verb: &str) -> Option<Use> {
-    let unmade = Symptom::Logged("the admin token's Secret can't be made");
+    let unmade = Symptom::Logged("there is no Secret with the admin token, and it could not be made here");
     Some(match verb {
         "create" => needed(
             "make it where there is none",
