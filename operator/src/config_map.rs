@@ -6,8 +6,8 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use weir_table::check::check;
-use weir_table::codec::{Encoded, GZIP_KEY, PLAIN_KEY, PLAIN_LIMIT, Stored, encode, load, store};
-use weir_table::{CredentialId, Digest, FORMAT, Scope, Table};
+use weir_table::codec::{Decoded, Encoded, GZIP_KEY, PLAIN_KEY, PLAIN_LIMIT, Stored, encode, load, store};
+use weir_table::{CredentialId, Digest, Format, Scope, Table};
 
 use crate::MANAGER;
 use crate::observe::version;
@@ -59,7 +59,7 @@ pub fn render(scope: &Scope, encoded: &Encoded) -> Option<ConfigMap> {
     let metadata = ObjectMeta {
         name: Some(name(scope)),
         labels: Some(labels(scope)),
-        annotations: Some(annotations(&encoded.digest)),
+        annotations: Some(annotations(encoded)),
         ..ObjectMeta::default()
     };
     Some(ConfigMap {
@@ -78,9 +78,12 @@ fn labels(scope: &Scope) -> BTreeMap<String, String> {
     owned(kind.into_iter().chain([(MANAGED_BY_LABEL, MANAGER)]))
 }
 
-fn annotations(digest: &Digest) -> BTreeMap<String, String> {
-    let format = FORMAT.to_string();
-    let own = [(DIGEST_ANNOTATION, digest.as_str()), (FORMAT_ANNOTATION, &format)];
+fn annotations(encoded: &Encoded) -> BTreeMap<String, String> {
+    let format = encoded.format.number().to_string();
+    let own = [
+        (DIGEST_ANNOTATION, encoded.digest.as_str()),
+        (FORMAT_ANNOTATION, &format),
+    ];
     owned(own.into_iter().chain(KEPT_BY_GITOPS))
 }
 
@@ -99,6 +102,8 @@ pub struct ObservedTable {
     pub standing: Standing,
     /// The table in it, if it can be read and holds every invariant.
     pub table: Option<Table>,
+    /// How that is written.
+    pub format: Option<Format>,
 }
 
 /// A table's ConfigMap that was deleted.
@@ -134,13 +139,16 @@ pub enum Form {
 pub fn read(found: &ConfigMap) -> Option<ObservedTable> {
     let scope = scope_of(found.metadata.name.as_deref()?)?;
     let loaded = stored(found).and_then(|stored| load(&stored).ok());
-    let loaded = loaded.filter(|(table, _)| table.scope == scope);
-    let table = loaded
-        .and_then(|(table, _)| check(table).ok())
-        .map(weir_table::Checked::into_inner);
-    let form = table
-        .as_ref()
-        .map_or(Form::Altered, |table| form(&scope, table, found));
+    let loaded = loaded.filter(|decoded| decoded.table.scope == scope);
+    let (table, format) = match loaded {
+        Some(Decoded { table, format, .. }) => (check(table).ok(), Some(format)),
+        None => (None, None),
+    };
+    let table = table.map(weir_table::Checked::into_inner);
+    let form = match (&table, format) {
+        (Some(table), Some(format)) => form(&scope, &encode(table, format), found),
+        _ => Form::Altered,
+    };
     let uid = found.metadata.uid.clone().unwrap_or_default();
     let standing = Standing {
         uid,
@@ -151,6 +159,7 @@ pub fn read(found: &ConfigMap) -> Option<ObservedTable> {
         scope,
         standing,
         table,
+        format,
     })
 }
 
@@ -164,22 +173,21 @@ fn stored(found: &ConfigMap) -> Option<Stored> {
     }
 }
 
-/// Compares what was found with what this table's ConfigMap must be. A compressed table is compared by its
+/// Compares what was found with what the ConfigMap of the table in it must be. A compressed table is compared by its
 /// digest, which reading has proved: another version of the compressor may give other bytes for it.
-fn form(scope: &Scope, table: &Table, found: &ConfigMap) -> Form {
-    let encoded = encode(table);
+fn form(scope: &Scope, encoded: &Encoded, found: &ConfigMap) -> Form {
     let written = |have: &Option<BTreeMap<String, String>>, want: BTreeMap<String, String>| {
         let have = have.clone().unwrap_or_default();
         want.iter().all(|(key, value)| have.get(key) == Some(value))
     };
     let plain = found.data.as_ref().and_then(|data| data.get(PLAIN_KEY));
     let intact = written(&found.metadata.labels, labels(scope))
-        && written(&found.metadata.annotations, annotations(&encoded.digest))
+        && written(&found.metadata.annotations, annotations(encoded))
         && data_keys(found).len() == 1
         && plain.is_some() == (encoded.json.len() <= PLAIN_LIMIT)
         && plain.is_none_or(|json| *json == encoded.json);
     if intact {
-        Form::Intact(encoded.digest)
+        Form::Intact(encoded.digest.clone())
     } else {
         Form::Altered
     }
@@ -203,7 +211,7 @@ impl ObservedTable {
 mod tests {
     use k8s_openapi::api::core::v1::ConfigMap;
     use weir_table::codec::{PLAIN_KEY, encode};
-    use weir_table::{Scope, Table};
+    use weir_table::{Format, Scope, Table};
 
     use super::{DIGEST_ANNOTATION, Form, TABLE_LABEL, name, read, render, scope_of};
 
@@ -212,7 +220,7 @@ mod tests {
     }
 
     fn published() -> ConfigMap {
-        render(&team(), &encode(&Table::empty(team()))).expect("an empty table fits")
+        render(&team(), &encode(&Table::empty(team()), Format::NEWEST)).expect("an empty table fits")
     }
 
     fn form_of(map: &ConfigMap) -> Form {
@@ -221,8 +229,18 @@ mod tests {
 
     #[test]
     fn what_was_rendered_is_intact() {
-        let expected = Form::Intact(encode(&Table::empty(team())).digest);
+        let expected = Form::Intact(encode(&Table::empty(team()), Format::NEWEST).digest);
         assert_eq!(form_of(&published()), expected);
+    }
+
+    #[test]
+    fn every_format_is_intact_as_it_was_rendered() {
+        for format in Format::ALL {
+            let map = render(&team(), &encode(&Table::empty(team()), format)).expect("an empty table fits");
+            let seen = read(&map).expect("the name is a table's");
+            assert!(matches!(seen.standing.form, Form::Intact(_)), "{format:?}");
+            assert_eq!(seen.format, Some(format));
+        }
     }
 
     #[test]
@@ -300,7 +318,7 @@ mod tests {
             let id = weir_table::CredentialId::of_secret_key("team-a", &n.to_string(), "key");
             table.missing.insert(id);
         }
-        let encoded = encode(&table);
+        let encoded = encode(&table, Format::NEWEST);
         let map = render(&team(), &encoded);
         let map = map.expect("it fits compressed");
         assert!(map.data.is_none() && map.binary_data.is_some());

@@ -14,6 +14,8 @@ pub struct ObservedSlice {
     /// Its name.
     pub name: String,
     ready: BTreeMap<String, IpAddr>,
+    /// Those that are not ready, and are not leaving either.
+    coming: BTreeMap<String, IpAddr>,
     admin_port: Option<u16>,
 }
 
@@ -25,18 +27,45 @@ pub fn observe(slice: &EndpointSlice) -> ObservedSlice {
         .find_map(|port| port.port);
     ObservedSlice {
         name: slice.metadata.name.clone().unwrap_or_default(),
-        ready: slice.endpoints.iter().filter_map(ready).collect(),
+        ready: placed(slice, Readiness::Ready),
+        coming: placed(slice, Readiness::Coming),
         admin_port: admin.and_then(|port| u16::try_from(port).ok()),
     }
 }
 
-/// A ready endpoint's identity, which a pod with two addresses has in two slices, and its address.
-fn ready(endpoint: &Endpoint) -> Option<(String, IpAddr)> {
-    let state = endpoint.conditions.as_ref();
-    let is_ready = state.and_then(|state| state.ready).unwrap_or(true);
+/// Whether an endpoint takes requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Readiness {
+    Ready,
+    Coming,
+    Leaving,
+}
+
+/// The endpoints of a slice that are in this state: each by its identity, which a pod with two addresses has in two
+/// slices, and its address.
+fn placed(slice: &EndpointSlice, readiness: Readiness) -> BTreeMap<String, IpAddr> {
+    let wanted = slice
+        .endpoints
+        .iter()
+        .filter(|endpoint| state(endpoint) == readiness);
+    wanted.filter_map(place).collect()
+}
+
+fn state(endpoint: &Endpoint) -> Readiness {
+    let stated = endpoint.conditions.as_ref();
+    let is_ready = stated.and_then(|state| state.ready).unwrap_or(true);
+    let is_leaving = stated.and_then(|state| state.terminating).unwrap_or(false);
+    match (is_ready, is_leaving) {
+        (true, _) => Readiness::Ready,
+        (false, true) => Readiness::Leaving,
+        (false, false) => Readiness::Coming,
+    }
+}
+
+fn place(endpoint: &Endpoint) -> Option<(String, IpAddr)> {
     let address: IpAddr = endpoint.addresses.first()?.parse().ok()?;
     let target = endpoint.target_ref.as_ref().and_then(|target| target.uid.clone());
-    is_ready.then(|| (target.unwrap_or_else(|| address.to_string()), address))
+    Some((target.unwrap_or_else(|| address.to_string()), address))
 }
 
 /// The admin addresses of all ready routers, one for each. `default_port` is for slices that do not name one.
@@ -44,10 +73,26 @@ pub fn admin_addresses<'a>(
     slices: impl Iterator<Item = &'a ObservedSlice>,
     default_port: u16,
 ) -> BTreeSet<SocketAddr> {
+    addresses(slices, default_port, |slice| &slice.ready)
+}
+
+/// The admin addresses of the routers that are about to be ready.
+pub fn coming_addresses<'a>(
+    slices: impl Iterator<Item = &'a ObservedSlice>,
+    default_port: u16,
+) -> BTreeSet<SocketAddr> {
+    addresses(slices, default_port, |slice| &slice.coming)
+}
+
+fn addresses<'a>(
+    slices: impl Iterator<Item = &'a ObservedSlice>,
+    default_port: u16,
+    of: fn(&ObservedSlice) -> &BTreeMap<String, IpAddr>,
+) -> BTreeSet<SocketAddr> {
     let mut routers: BTreeMap<&str, SocketAddr> = BTreeMap::new();
     for slice in slices {
         let port = slice.admin_port.unwrap_or(default_port);
-        for (target, address) in &slice.ready {
+        for (target, address) in of(slice) {
             routers
                 .entry(target)
                 .or_insert_with(|| SocketAddr::new(*address, port));
@@ -60,7 +105,7 @@ pub fn admin_addresses<'a>(
 mod tests {
     use k8s_openapi::api::discovery::v1::EndpointSlice;
 
-    use super::{admin_addresses, observe};
+    use super::{admin_addresses, coming_addresses, observe};
 
     fn slice(name: &str, address: &str, ready: Option<bool>, port: &str) -> EndpointSlice {
         serde_json::from_value(serde_json::json!({
@@ -87,6 +132,18 @@ mod tests {
             addresses(&[slice("s", "10.0.0.1", None, "admin")]),
             ["10.0.0.1:9999"]
         );
+    }
+
+    #[test]
+    fn who_is_not_ready_and_does_not_leave_is_about_to_come() {
+        let mut leaving = slice("s", "10.0.0.1", Some(false), "admin");
+        let coming = observe(&leaving);
+        let address: std::net::SocketAddr = "10.0.0.1:9999".parse().expect("an address");
+        assert_eq!(coming_addresses([&coming].into_iter(), 9090), [address].into());
+        if let Some(conditions) = &mut leaving.endpoints[0].conditions {
+            conditions.terminating = Some(true);
+        }
+        assert!(coming_addresses([&observe(&leaving)].into_iter(), 9090).is_empty());
     }
 
     #[test]

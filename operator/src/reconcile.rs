@@ -19,11 +19,11 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use weir_policy::object::ObjectRef;
 use weir_policy::snapshot::NamespacedProviders;
-use weir_table::Scope;
+use weir_table::{Format, Scope};
 
 use crate::credentials::demands;
 use crate::debounce::Debounce;
-use crate::endpoints::admin_addresses;
+use crate::endpoints::{admin_addresses, coming_addresses};
 use crate::index::{Change, Effect, Effects, Index};
 use crate::lease::Gate;
 use crate::metrics::{Foreign, Metrics};
@@ -320,6 +320,7 @@ impl Reconciler {
         self.unreported = Setbacks::default();
         self.edges.metrics.unpublished(&self.unpublished.counts());
         self.fleet = None;
+        self.work.write_as(None);
         self.custody = Custody::new(Instant::now());
         self.start_over();
     }
@@ -333,10 +334,28 @@ impl Reconciler {
             (Some(_), None) => scopes,
             (None, _) => BTreeSet::new(),
         };
+        let format = heard.as_deref().and_then(Fleet::format);
         self.fleet = heard;
         self.plan_due = true;
+        self.write_as(format);
         for scope in changed {
             self.mark_reports(&scope);
+        }
+    }
+
+    /// Writes tables as the ready routers read them. While some of them does not say, what was known still counts.
+    fn write_as(&mut self, format: Option<Format>) {
+        if format.is_none() || !self.work.write_as(format) {
+            return;
+        }
+        let number = format.map(Format::number);
+        tracing::info!(
+            format = number,
+            "tables are written in the newest format that every ready router reads"
+        );
+        let now = Instant::now();
+        for scope in self.index.scopes() {
+            self.compile_due.mark_at(scope, now);
         }
     }
 
@@ -344,6 +363,7 @@ impl Reconciler {
     fn expect(&self) {
         let expected = self.term.filter(|_| self.listing.is_ready()).map(|_| Expected {
             routers: admin_addresses(self.index.slices(), self.edges.router_admin_port),
+            coming: coming_addresses(self.index.slices(), self.edges.router_admin_port),
             tables: self.expected_tables(),
         });
         self.edges.expected.send_if_modified(|known| {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::Instant;
 use weir_policy::verdict::Rollout;
-use weir_table::{Digest, Scope};
+use weir_table::{Digest, Format, Scope};
 
 /// The digests of a table's policies, by name.
 pub type Policies = BTreeMap<String, String>;
@@ -19,6 +19,8 @@ pub type Policies = BTreeMap<String, String>;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Fleet {
     routers: BTreeMap<SocketAddr, Answer>,
+    /// The newest format that each of them reads, and each that is about to be one of them, as far as it has said so.
+    formats: BTreeMap<SocketAddr, Format>,
 }
 
 /// What one router says.
@@ -42,7 +44,25 @@ pub struct Served {
 impl Fleet {
     /// A fleet of these routers.
     pub fn new(routers: BTreeMap<SocketAddr, Answer>) -> Self {
-        Self { routers }
+        let formats = BTreeMap::new();
+        Self { routers, formats }
+    }
+
+    /// The same, which read these formats.
+    #[must_use]
+    pub fn reading(self, formats: BTreeMap<SocketAddr, Format>) -> Self {
+        Self { formats, ..self }
+    }
+
+    /// The newest format that all of them read. `None` where that is not known: nobody is ready, and who comes next
+    /// may be of any age, or somebody does not say.
+    pub fn format(&self) -> Option<Format> {
+        let are_known = self
+            .routers
+            .keys()
+            .all(|router| self.formats.contains_key(router));
+        let oldest = self.formats.values().copied().min();
+        oldest.filter(|_| are_known && !self.routers.is_empty())
     }
 
     fn tables(&self) -> impl Iterator<Item = &BTreeMap<Scope, Served>> {
@@ -119,6 +139,9 @@ impl Answer {
 /// What a router answers to `/api/tables`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Listing {
+    /// The formats of tables that it reads.
+    #[serde(default)]
+    formats: Vec<u32>,
     tables: Vec<Entry>,
 }
 
@@ -197,6 +220,13 @@ pub(crate) enum View {
 }
 
 impl Listing {
+    /// The newest format that the router reads and this code writes. One that says nothing that is known here gets
+    /// the oldest: it is more likely to be behind than ahead by more than one format.
+    pub(crate) fn format(&self) -> Format {
+        let read = self.formats.iter().copied().filter_map(Format::of_number);
+        read.max().unwrap_or(Format::OLDEST)
+    }
+
     /// What the router serves, if this and `known` suffice to say which policies its digests stand for.
     pub(crate) fn resolve(
         &self,

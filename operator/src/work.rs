@@ -10,9 +10,9 @@ use weir_policy::compile::{Compiled, CredentialOrigin, compile_cluster, compile_
 use weir_policy::object::ObjectRef;
 use weir_policy::verdict::Verdict;
 use weir_table::codec::{Encoded, encode};
-use weir_table::{CredentialId, Digest, Scope, Table, Violation};
+use weir_table::{CredentialId, Digest, Format, Scope, Table, Violation};
 
-use crate::index::Index;
+use crate::index::{Index, PublishedTable};
 use crate::publish::{Decision, Need, Removal, TableWrite, decide};
 use crate::rollout::{Fleet, Policies};
 
@@ -43,6 +43,8 @@ struct Draft {
 pub struct Work {
     made: BTreeMap<Scope, Made>,
     drafts: BTreeMap<Scope, Draft>,
+    /// How tables are to be written; each as it stands, while that is not known.
+    format: Option<Format>,
 }
 
 /// What compiling a scope came to.
@@ -60,6 +62,17 @@ pub enum Compilation {
 }
 
 impl Work {
+    /// Has tables written so from now on; whether that is another way than before.
+    pub fn write_as(&mut self, format: Option<Format>) -> bool {
+        std::mem::replace(&mut self.format, format) != format
+    }
+
+    /// How the table of `scope` is to be written. Of a first one nobody knows who will read it.
+    fn format(&self, index: &Index, scope: &Scope) -> Format {
+        let standing = || index.tables().get(scope).and_then(PublishedTable::format);
+        self.format.or_else(standing).unwrap_or(Format::OLDEST)
+    }
+
     /// Compiles a scope anew.
     pub fn compile(&mut self, index: &mut Index, scope: &Scope) -> Compilation {
         self.drafts.remove(scope);
@@ -97,7 +110,7 @@ impl Work {
     }
 
     fn table(&mut self, index: &mut Index, scope: &Scope, table: &Table) -> (Option<MadeTable>, Compilation) {
-        let encoded = encode(table);
+        let encoded = encode(table, self.format(index, scope));
         let (digest, bytes) = (encoded.digest.clone(), encoded.json.len());
         let need = if index.is_vacant(scope) {
             Need::None
@@ -162,9 +175,9 @@ impl Work {
         let vacant = self.made.iter().filter(|(scope, _)| index.is_vacant(scope));
         let removal = |(scope, made): (&Scope, &Made)| {
             let published = index.tables().get(scope)?;
-            let empty = encode(&Table::empty(scope.clone())).digest;
-            let digest = Some(&made.table.as_ref()?.digest).filter(|digest| **digest == empty)?;
-            let is_seen = published.digest() == Some(digest) && fleet.all_serve(scope, digest);
+            let digest = &made.table.as_ref()?.digest;
+            let is_empty = published.is_empty(scope) && published.digest() == Some(digest);
+            let is_seen = is_empty && fleet.all_serve(scope, digest);
             let standing = published.standing.clone().filter(|_| is_seen)?;
             Some(Removal {
                 scope: scope.clone(),
@@ -236,8 +249,8 @@ mod tests {
 
     use weir_policy::object::{ObjectKind, ObjectRef};
     use weir_policy::snapshot::Object;
-    use weir_table::codec::{Stored, load};
-    use weir_table::{Digest, Scope};
+    use weir_table::codec::{Decoded, Stored, load};
+    use weir_table::{Digest, Format, Scope};
 
     use super::Work;
     use crate::config_map::{Form, ObservedTable, Standing};
@@ -284,7 +297,11 @@ mod tests {
         let [draft] = drafts.as_slice() else {
             panic!("{} drafts", drafts.len())
         };
-        let (table, digest) = load(&Stored::Plain(draft.encoded.json.clone())).expect("a table");
+        let Decoded {
+            table,
+            digest,
+            format,
+        } = load(&Stored::Plain(draft.encoded.json.clone())).expect("a table");
         index.apply(Change::Table(Delta::Applied(ObservedTable {
             scope: team(),
             standing: Standing {
@@ -293,6 +310,7 @@ mod tests {
                 form: Form::Intact(digest.clone()),
             },
             table: Some(table),
+            format: Some(format),
         })));
         fleet(&digest)
     }
@@ -318,5 +336,29 @@ mod tests {
         );
         let fleet = publish(&mut work, &mut index, 2);
         assert_eq!(work.removals(&index, &fleet).len(), 1);
+    }
+
+    #[test]
+    fn a_table_is_written_anew_when_its_readers_want_another_format_and_only_then() {
+        let (mut work, mut index) = (Work::default(), Index::new("weir-system"));
+        come(&mut index);
+        let format = |index: &Index| index.tables()[&team()].format();
+        publish(&mut work, &mut index, 1);
+        assert_eq!(
+            format(&index),
+            Some(Format::OLDEST),
+            "nothing is known of its readers"
+        );
+        assert!(work.write_as(Some(Format::NEWEST)));
+        publish(&mut work, &mut index, 2);
+        assert_eq!(format(&index), Some(Format::NEWEST));
+        for known in [Some(Format::NEWEST), None] {
+            work.write_as(known);
+            work.compile(&mut index, &team());
+            assert!(
+                !work.has_drafts(),
+                "it stands as it is wanted, or nobody knows better"
+            );
+        }
     }
 }

@@ -69,7 +69,7 @@ fn main() {
     let begun = Instant::now();
     let json = again
         .table
-        .map(|checked| codec::encode(checked.table()).json)
+        .map(|checked| codec::encode(checked.table(), weir_table::Format::NEWEST).json)
         .unwrap_or_default();
     println!("encoding it: {:?}, {} bytes", begun.elapsed(), json.len());
 }

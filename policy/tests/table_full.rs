@@ -71,7 +71,7 @@ fn the_newest_policies_of_a_full_table_are_refused_and_the_rest_is_served() {
     let compiled = compile_namespace(&snapshot, &KeyHolders::default(), "default", None);
     let table = compiled.table.unwrap();
     assert!(
-        store(&encode(table.table()).json).is_some(),
+        store(&encode(table.table(), weir_table::Format::OLDEST).json).is_some(),
         "what is published fits"
     );
     let served = compiled

@@ -59,6 +59,6 @@ pub(crate) fn prepared_for_tests(table: weir_table::Checked, registries: &Regist
     for (shard, values) in shards {
         held.replace(shard, values);
     }
-    let digest = weir_table::codec::encode(table.table()).digest;
+    let digest = weir_table::codec::encode(table.table(), weir_table::Format::NEWEST).digest;
     prepare::prepare(table, digest, &held, registries)
 }

@@ -1,7 +1,8 @@
 //! How a table is written down: one canonical JSON, its digest, and the form that fits a `ConfigMap`.
 //!
-//! The document is `{"format":1,"digest":"<sha-256>","table":{…}}`; the digest is over the exact bytes of
-//! the value of `table`, so a reader proves what it read without encoding it again. Decoding trusts
+//! The document is `{"format":2,"digest":"<sha-256>","table":{…}}`; the digest is over the exact bytes of
+//! the value of `table`, so a reader proves what it read without encoding it again. From format 2 on these bytes
+//! follow the format's number and a colon: the same table in another format has another digest. Decoding trusts
 //! nothing: neither the size behind a gzip stream nor the digest.
 
 use std::fmt;
@@ -14,10 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
+use crate::format::Format;
 use crate::model::{Policy, Table};
-
-/// The format that this code writes; it reads this one and the one before (there is none yet).
-pub const FORMAT: u32 = 1;
 
 /// The key of a plain table in a `ConfigMap`'s `data`.
 pub const PLAIN_KEY: &str = "table.json";
@@ -44,6 +43,15 @@ impl Digest {
     /// The digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(hex(&Sha256::digest(bytes)))
+    }
+
+    fn of_table(format: Format, bytes: &[u8]) -> Self {
+        let mut hash = Sha256::new();
+        if format > Format::One {
+            hash.update(format!("{}:", format.number()));
+        }
+        hash.update(bytes);
+        Self(hex(&hash.finalize()))
     }
 
     /// The digest of one policy's tree; what its neighbours are does not touch it.
@@ -107,6 +115,19 @@ pub struct Encoded {
     pub json: String,
     /// The digest of the table in it.
     pub digest: Digest,
+    /// How it is written.
+    pub format: Format,
+}
+
+/// What a document holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoded {
+    /// The table, not checked yet.
+    pub table: Table,
+    /// Its digest.
+    pub digest: Digest,
+    /// How it was written.
+    pub format: Format,
 }
 
 /// A document in the form in which a `ConfigMap` holds it.
@@ -131,7 +152,7 @@ pub enum DecodeError {
     #[error("the table unpacks to more than {DECODED_LIMIT} bytes")]
     TooLarge,
     /// Written by a newer operator than this reader.
-    #[error("the table has format {found}; this router reads format {FORMAT}: upgrade the router first")]
+    #[error("the table has format {found}; this router reads up to {}: upgrade the router first", Format::NEWEST.number())]
     Format {
         /// The format found.
         found: u32,
@@ -158,7 +179,6 @@ struct WriteDocument<'a> {
 
 #[derive(Deserialize)]
 struct ReadDocument<'a> {
-    format: u32,
     digest: Digest,
     #[serde(borrow)]
     table: &'a RawValue,
@@ -175,14 +195,14 @@ fn canonical(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }
 
-/// The canonical document of `table`, and its digest.
-pub fn encode(table: &Table) -> Encoded {
-    let bytes = canonical(table);
-    let digest = Digest::of(&bytes);
+/// The canonical document of `table` in `format`, and its digest.
+pub fn encode(table: &Table, format: Format) -> Encoded {
+    let bytes = canonical(&format.written(table));
+    let digest = Digest::of_table(format, &bytes);
     let text = String::from_utf8(bytes).unwrap_or_default();
     let json = RawValue::from_string(text).and_then(|table| {
         serde_json::to_string(&WriteDocument {
-            format: FORMAT,
+            format: format.number(),
             digest: &digest,
             table: &table,
         })
@@ -190,6 +210,7 @@ pub fn encode(table: &Table) -> Encoded {
     Encoded {
         json: json.unwrap_or_default(),
         digest,
+        format,
     }
 }
 
@@ -211,7 +232,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 /// Reads a stored document back, and proves its digest. What it says is not checked yet:
 /// see [`crate::check`].
-pub fn load(stored: &Stored) -> Result<(Table, Digest), DecodeError> {
+pub fn load(stored: &Stored) -> Result<Decoded, DecodeError> {
     match stored {
         Stored::Plain(json) => decode(json),
         Stored::Gzip(packed) => decode(&gunzip(packed)?),
@@ -231,21 +252,23 @@ fn gunzip(packed: &[u8]) -> Result<String, DecodeError> {
 }
 
 /// Reads a document, and proves its digest.
-pub fn decode(json: &str) -> Result<(Table, Digest), DecodeError> {
+pub fn decode(json: &str) -> Result<Decoded, DecodeError> {
     let found = serde_json::from_str::<ReadFormat>(json)?.format;
-    if found != FORMAT {
-        return Err(DecodeError::Format { found });
-    }
+    let format = Format::of_number(found).ok_or(DecodeError::Format { found })?;
     let document: ReadDocument<'_> = serde_json::from_str(json)?;
-    debug_assert_eq!(document.format, FORMAT);
-    let digest = Digest::of(document.table.get().as_bytes());
+    let digest = Digest::of_table(format, document.table.get().as_bytes());
     if digest != document.digest {
         return Err(DecodeError::Digest {
             said: document.digest.into(),
             found: digest.into(),
         });
     }
-    Ok((serde_json::from_str(document.table.get())?, digest))
+    let table = format.read(serde_json::from_str(document.table.get())?);
+    Ok(Decoded {
+        table,
+        digest,
+        format,
+    })
 }
 
 #[cfg(test)]

@@ -352,8 +352,10 @@ pub struct Model {
     /// The target as written in the policy: `<provider>/<model>[@region]`.
     pub model: String,
     /// The key of its entry in [`Table::providers`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub provider: String,
     /// What the provider calls it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub upstream: String,
     /// The region after the `@`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -167,7 +167,7 @@ fn faults() -> Vec<Case> {
         ),
         case!(
             Enclosed,
-            faults::upgrade::every_process_is_replaced_without_a_failed_request
+            faults::upgrade::processes_are_replaced_while_both_formats_are_in_play
         ),
         case!(
             Enclosed,

@@ -10,6 +10,7 @@ use hyper_util::{
     client::legacy::{Client as HyperClient, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// How long any one answer may take.
@@ -35,7 +36,7 @@ pub struct Answer {
 }
 
 /// Whether an answer is asked for at once or as a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Shape {
     /// One JSON document.
     Plain,

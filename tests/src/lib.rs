@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod command;
 pub mod control_plane;
 pub mod detour;
+pub mod elder;
 pub mod event_stream;
 pub mod explain;
 pub mod fake_provider;

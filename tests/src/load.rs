@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
 use tokio::{
     sync::watch,
     task::JoinSet,
@@ -26,7 +27,7 @@ use crate::{
 const MAX_UNDER_WAY: usize = 2000;
 
 /// What to send, and how fast.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Load {
     /// The routers, asked in turn.
     pub routers: Vec<SocketAddr>,
@@ -45,7 +46,7 @@ pub struct Load {
 }
 
 /// How fast requests are sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum Pace {
     /// So many each second, whether or not earlier ones have been answered.
     PerSecond(u32),
@@ -77,6 +78,15 @@ pub struct Observation {
 pub struct Report {
     /// Every good answer, in the order in which they ended.
     pub observations: Vec<Observation>,
+    /// Every other one, counted by what was wrong.
+    pub failures: BTreeMap<String, u64>,
+}
+
+/// What came of a load, in numbers.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Summary {
+    /// How many answers were good.
+    pub good: usize,
     /// Every other one, counted by what was wrong.
     pub failures: BTreeMap<String, u64>,
 }
@@ -268,24 +278,40 @@ fn observation(key: String, router: usize, began: Instant, answer: &Answer) -> O
 impl Report {
     /// Fails unless every request was answered well and whole, and there were at least `least`.
     pub fn all_good(&self, least: usize) -> Result<()> {
-        let failed: u64 = self.failures.values().sum();
-        ensure!(
-            failed == 0,
-            "{failed} failed of {}: {:#?}",
-            self.total(),
-            self.failures
-        );
-        ensure!(
-            self.observations.len() >= least,
-            "only {} requests were sent",
-            self.observations.len()
-        );
-        Ok(())
+        self.summary().all_good(least)
+    }
+
+    /// The same without what was seen of each.
+    pub fn summary(&self) -> Summary {
+        Summary {
+            good: self.observations.len(),
+            failures: self.failures.clone(),
+        }
     }
 
     /// How many requests were sent.
     pub fn total(&self) -> u64 {
-        self.observations.len() as u64 + self.failures.values().sum::<u64>()
+        self.observations.len() as u64 + self.failed()
+    }
+
+    /// How many of them failed.
+    pub fn failed(&self) -> u64 {
+        self.failures.values().sum()
+    }
+}
+
+impl Summary {
+    /// Fails unless every request was answered well and whole, and there were at least `least`.
+    pub fn all_good(&self, least: usize) -> Result<()> {
+        let failed: u64 = self.failures.values().sum();
+        ensure!(
+            failed == 0,
+            "{failed} failed, {} did not: {:#?}",
+            self.good,
+            self.failures
+        );
+        ensure!(self.good >= least, "only {} requests were sent", self.good);
+        Ok(())
     }
 }
 

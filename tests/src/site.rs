@@ -15,6 +15,7 @@ use crate::{
     client::{Client, Shape},
     cluster::Cluster,
     detour::Detour,
+    elder::Elder,
     fake_provider::{FakeProvider, Recording},
     fixtures,
     identity::{self, OPERATOR, ROUTER, SYSTEM},
@@ -31,6 +32,9 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// The Service by which the operator finds the routers.
 const SERVICE: &str = "weir-router";
+
+/// What the router of the release before is called.
+const ELDER: &str = "weir-router-elder";
 
 /// The token between the operator and the routers' admin ports.
 const TOKEN_SECRET: &str = "weir-admin-token";
@@ -251,6 +255,23 @@ impl Site {
         } = &self.routers[number];
         let slice = fixtures::router_slice(SERVICE, name, &http.ip().to_string(), http.port(), admin.port());
         self.cluster.apply(&slice).await.map(drop)
+    }
+
+    /// A router of the release before, which stands behind the Service until it is dropped and [`Self::retire`]d.
+    pub async fn elder(&self, address: SocketAddr) -> Result<Elder> {
+        let elder = Elder::start(address, self.routers[0].admin, ADMIN_TOKEN).await?;
+        let host = address.ip().to_string();
+        let slice =
+            fixtures::router_slice(SERVICE, ELDER, &host, self.routers[0].http.port(), address.port());
+        self.cluster.apply(&slice).await?;
+        Ok(elder)
+    }
+
+    /// Takes the router of the release before from behind the Service.
+    pub async fn retire(&self, elder: Elder) -> Result<()> {
+        self.cluster.delete("EndpointSlice", Some(SYSTEM), ELDER).await?;
+        drop(elder);
+        Ok(())
     }
 
     /// Takes a router from behind the Service, as a kubelet would once it is not ready.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weir_policy::object::{ObjectKind, ObjectRef};
 use weir_table::codec::encode;
-use weir_table::{CredentialId, Digest, Node, Scope, Table};
+use weir_table::{CredentialId, Digest, Format, Node, Scope, Table};
 
 use crate::config_map::{Form, ObservedTable, RemovedTable, Standing};
 use crate::index::{Delta, Effect, Effects, Index};
@@ -14,6 +14,8 @@ use crate::index::{Delta, Effect, Effects, Index};
 pub struct PublishedTable {
     /// The ConfigMap, while there is one.
     pub standing: Option<Standing>,
+    /// How the last readable table was written.
+    format: Option<Format>,
     /// The last readable table, less the trees of policies that have been deleted since.
     last_good: Option<Table>,
     /// The credentials that routers may still hold a table for.
@@ -33,6 +35,18 @@ impl PublishedTable {
         }
     }
 
+    /// How what stands there is written, as far as it was ever readable.
+    pub fn format(&self) -> Option<Format> {
+        self.format
+    }
+
+    /// Whether what stands there is the empty table of `scope`.
+    pub fn is_empty(&self, scope: &Scope) -> bool {
+        let empty = |format: Format| encode(&Table::empty(scope.clone()), format).digest;
+        self.format
+            .is_some_and(|format| self.digest() == Some(&empty(format)))
+    }
+
     /// The credentials that what stands there needs.
     pub fn credentials(&self) -> &BTreeSet<CredentialId> {
         &self.credentials
@@ -48,6 +62,7 @@ impl PublishedTable {
     fn take_in(&mut self, observed: ObservedTable) {
         if observed.table.is_some() {
             self.credentials = observed.credentials();
+            self.format = observed.format;
             self.last_good = observed.table;
         }
         self.standing = Some(observed.standing);
@@ -124,7 +139,7 @@ impl Index {
         let Some(record) = self.tables.get_mut(scope) else {
             return Effects::new();
         };
-        if is_vacant && record.digest() == Some(&encode(&Table::empty(scope.clone())).digest) {
+        if is_vacant && record.is_empty(scope) {
             self.tables.remove(scope);
             return Effects::new();
         }

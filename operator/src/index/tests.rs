@@ -71,7 +71,7 @@ fn table(namespace: &str, version: u64, policies: &[&str]) -> ObservedTable {
         .iter()
         .map(|name| ((*name).to_owned(), split(name)))
         .collect();
-    let digest = weir_table::codec::encode(&table).digest;
+    let digest = weir_table::codec::encode(&table, weir_table::Format::NEWEST).digest;
     let standing = Standing {
         uid: "cm".into(),
         version,
@@ -81,6 +81,7 @@ fn table(namespace: &str, version: u64, policies: &[&str]) -> ObservedTable {
         scope: team(namespace),
         standing,
         table: Some(table),
+        format: Some(weir_table::Format::NEWEST),
     }
 }
 

@@ -27,6 +27,7 @@ fn index_with(form: Form) -> Index {
         scope: team("a"),
         standing,
         table: Some(Table::empty(team("a"))),
+        format: Some(weir_table::Format::NEWEST),
     };
     index.apply(Change::Table(Delta::Applied(observed)));
     index
@@ -34,8 +35,8 @@ fn index_with(form: Form) -> Index {
 
 #[test]
 fn only_what_differs_from_what_stands_there_is_written() {
-    let digest = encode(&Table::empty(team("a"))).digest;
-    let other = encode(&Table::empty(team("b"))).digest;
+    let digest = encode(&Table::empty(team("a")), weir_table::Format::NEWEST).digest;
+    let other = encode(&Table::empty(team("b")), weir_table::Format::NEWEST).digest;
     let decided =
         |form: Form, digest| decide(index_with(form).tables().get(&team("a")), Need::Objects, digest);
     assert_eq!(decided(Form::Intact(digest.clone()), &digest), Decision::Keep);
@@ -49,8 +50,8 @@ fn only_what_differs_from_what_stands_there_is_written() {
 
 #[test]
 fn a_scope_gets_its_first_table_with_its_first_object_and_an_empty_one_after_its_last() {
-    let digest = encode(&Table::empty(team("a"))).digest;
-    let other = encode(&Table::empty(team("b"))).digest;
+    let digest = encode(&Table::empty(team("a")), weir_table::Format::NEWEST).digest;
+    let other = encode(&Table::empty(team("b")), weir_table::Format::NEWEST).digest;
     assert_eq!(decide(None, Need::Objects, &digest), Decision::Write);
     assert_eq!(decide(None, Need::None, &digest), Decision::Keep);
     let full = index_with(Form::Intact(other));
@@ -61,7 +62,10 @@ fn a_scope_gets_its_first_table_with_its_first_object_and_an_empty_one_after_its
 }
 
 fn write(name: &str, credentials: &[CredentialId]) -> TableWrite {
-    let (scope, encoded) = (team(name), encode(&Table::empty(team(name))));
+    let (scope, encoded) = (
+        team(name),
+        encode(&Table::empty(team(name)), weir_table::Format::NEWEST),
+    );
     TableWrite {
         scope,
         encoded,

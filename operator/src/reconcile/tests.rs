@@ -10,7 +10,7 @@ use weir_policy::api::{LoadBalancingPolicySpec, PolicyStatus, ProviderSpec};
 use weir_policy::object::{ObjectKind, ObjectRef};
 use weir_policy::snapshot::{NamespacedProviders, Object, SecretFacts};
 use weir_table::codec::encode;
-use weir_table::{KeyHash, ProviderEntry, Scope, Table};
+use weir_table::{Format, KeyHash, ProviderEntry, Scope, Table};
 
 use super::{Edges, Reconciler};
 use crate::api_mock::Mock;
@@ -247,7 +247,7 @@ fn published(namespace: &str) -> ObservedTable {
     let scope = Scope::Namespace(namespace.to_owned());
     let mut table = Table::empty(scope.clone());
     table.providers.insert("p".to_owned(), ProviderEntry::Gone);
-    let digest = encode(&table).digest;
+    let digest = encode(&table, Format::NEWEST).digest;
     let (uid, form) = ("u".to_owned(), Form::Intact(digest));
     let standing = Standing {
         uid,
@@ -258,6 +258,7 @@ fn published(namespace: &str) -> ObservedTable {
         scope,
         standing,
         table: Some(table),
+        format: Some(Format::NEWEST),
     }
 }
 

@@ -14,7 +14,7 @@ fn at(second: i64) -> Time {
 }
 
 fn digest() -> Digest {
-    encode(&Table::empty(Scope::Cluster)).digest
+    encode(&Table::empty(Scope::Cluster), weir_table::Format::NEWEST).digest
 }
 
 fn verdict(generation: i64) -> Verdict {

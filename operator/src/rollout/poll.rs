@@ -15,7 +15,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use weir_table::Scope;
+use weir_table::{Format, Scope};
 
 use crate::metrics::Metrics;
 use crate::rollout::{Answer, Fleet, Known, Listing, Policies, Served, View};
@@ -40,6 +40,8 @@ const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 pub struct Expected {
     /// The admin addresses of the ready routers.
     pub routers: BTreeSet<SocketAddr>,
+    /// Those of routers that are about to be ready, and may need an older format for that.
+    pub coming: BTreeSet<SocketAddr>,
     /// The published tables.
     pub tables: BTreeMap<Scope, ExpectedTable>,
 }
@@ -88,6 +90,8 @@ impl Unheard {
 struct Memory {
     /// What it said last.
     answer: Option<BTreeMap<Scope, Served>>,
+    /// The newest format that it said it reads.
+    format: Option<Format>,
     /// Since when it has said nothing.
     silent_since: Option<Instant>,
 }
@@ -110,6 +114,8 @@ pub struct Poll {
     metrics: Metrics,
     known: Known,
     memory: BTreeMap<SocketAddr, Memory>,
+    /// The formats that coming routers state.
+    coming: BTreeMap<SocketAddr, Format>,
 }
 
 impl std::fmt::Debug for Poll {
@@ -133,6 +139,7 @@ impl Poll {
             metrics,
             known: Known::default(),
             memory: BTreeMap::new(),
+            coming: BTreeMap::new(),
         }
     }
 
@@ -168,6 +175,7 @@ impl Poll {
     fn rest(&mut self, fleet: &watch::Sender<Option<Arc<Fleet>>>) -> Duration {
         self.memory.clear();
         self.metrics.routers(0, 0);
+        self.coming.clear();
         fleet.send_if_modified(|known| known.take().is_some());
         AT_REST
     }
@@ -181,6 +189,7 @@ impl Poll {
     ) -> Duration {
         self.learn(expected);
         self.ask_all(&expected.routers).await;
+        self.ask_coming(&expected.coming).await;
         let lagging = self.fleet().map(|heard| self.pass_on(heard, expected, fleet));
         let silent = self
             .memory
@@ -188,7 +197,7 @@ impl Poll {
             .filter(|memory| memory.silent_since.is_some())
             .count();
         self.metrics.routers(self.memory.len() - silent, silent);
-        if lagging == Some(0) && silent == 0 {
+        if lagging == Some(0) && silent == 0 && expected.coming.is_empty() {
             return AT_REST;
         }
         *wait = (*wait * 2).min(LATER);
@@ -228,12 +237,29 @@ impl Poll {
             .map(|address| async { (*address, this.ask(*address, View::Digests).await) });
         let answers = join_all(questions).await;
         for (address, answer) in answers {
-            let served = match answer {
-                Ok(listing) => self.resolve(address, listing).await,
+            let heard = match answer {
+                Ok(listing) => {
+                    let format = listing.format();
+                    let served = self.resolve(address, listing).await;
+                    served.map(|served| (format, served))
+                }
                 Err(unheard) => Err(unheard),
             };
-            self.remember(address, served);
+            self.remember(address, heard);
         }
+    }
+
+    /// One that can't be asked yet will be asked again.
+    async fn ask_coming(&mut self, routers: &BTreeSet<SocketAddr>) {
+        let this = &*self;
+        let questions = routers.iter().map(|address| async {
+            let listing = this.ask(*address, View::Digests).await;
+            Some((*address, listing.ok()?.format()))
+        });
+        let answers = join_all(questions).await;
+        // One that comes and goes counts as what it last said: tables must not be written to and fro for it.
+        self.coming.retain(|address, _| routers.contains(address));
+        self.coming.extend(answers.into_iter().flatten());
     }
 
     /// Asks a second time where digests alone don't say which policies they stand for.
@@ -252,15 +278,16 @@ impl Poll {
     }
 
     /// Keeps what was heard. A failure is told once, not in every round.
-    fn remember(&mut self, address: SocketAddr, served: Result<BTreeMap<Scope, Served>, Unheard>) {
-        if let Err(unheard) = &served {
+    fn remember(&mut self, address: SocketAddr, heard: Result<(Format, BTreeMap<Scope, Served>), Unheard>) {
+        if let Err(unheard) = &heard {
             self.metrics.router_failed(unheard.word());
         }
         let memory = self.memory.entry(address).or_default();
-        match served {
-            Ok(served) => {
+        match heard {
+            Ok((format, served)) => {
                 *memory = Memory {
                     answer: Some(served),
+                    format: Some(format),
                     silent_since: None,
                 }
             }
@@ -279,7 +306,13 @@ impl Poll {
             .memory
             .iter()
             .map(|(address, memory)| Some((*address, memory.word()?)));
-        routers.collect::<Option<_>>().map(Fleet::new)
+        let formats = self
+            .memory
+            .iter()
+            .filter(|(_, memory)| memory.silent_since.is_none())
+            .filter_map(|(address, memory)| Some((*address, memory.format?)));
+        let fleet = Fleet::new(routers.collect::<Option<_>>()?);
+        Some(fleet.reading(formats.chain(self.coming.clone()).collect()))
     }
 
     /// A router that does not know the new token yet is shown the one before.
@@ -333,6 +366,7 @@ mod tests {
     async fn a_router_that_falls_silent_keeps_its_word_for_a_while() {
         let memory = Memory {
             answer: Some([].into()),
+            format: None,
             silent_since: Some(Instant::now()),
         };
         advance(PATIENCE / 2).await;
@@ -345,6 +379,7 @@ mod tests {
     async fn nothing_is_said_about_a_new_router_until_it_had_time_to_answer() {
         let memory = Memory {
             answer: None,
+            format: None,
             silent_since: Some(Instant::now()),
         };
         assert_eq!(memory.word(), None);

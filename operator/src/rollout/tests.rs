@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use weir_policy::verdict::Rollout;
 use weir_table::codec::encode;
-use weir_table::{Digest, Scope, Table};
+use weir_table::{Digest, Format, Scope, Table};
 
 use super::{Answer, Fleet, KEPT, Known, Listing, Served, View};
 
@@ -14,7 +14,7 @@ fn team() -> Scope {
 }
 
 fn digest() -> Digest {
-    encode(&Table::empty(team())).digest
+    encode(&Table::empty(team()), Format::NEWEST).digest
 }
 
 fn router(n: u8) -> SocketAddr {
@@ -151,4 +151,35 @@ fn a_router_that_rejects_a_table_does_not_serve_its_digest_but_says_what_it_serv
         (served.digest.as_deref(), served.policies["x"].as_str()),
         (None, "p1")
     );
+}
+
+#[test]
+fn tables_are_written_in_the_oldest_format_that_a_ready_router_states() {
+    let routers = |ports: &[u16]| -> BTreeMap<SocketAddr, Answer> {
+        let answer = |port: &u16| (([10, 0, 0, 1], *port).into(), Answer::Tables(BTreeMap::new()));
+        ports.iter().map(answer).collect()
+    };
+    let reading = |formats: &[(u16, Format)]| {
+        let stated = |(port, format): &(u16, Format)| (SocketAddr::from(([10, 0, 0, 1], *port)), *format);
+        Fleet::new(routers(&[1, 2])).reading(formats.iter().map(stated).collect())
+    };
+    let (new, old) = (Format::Two, Format::One);
+    assert_eq!(reading(&[(1, new), (2, new)]).format(), Some(new));
+    assert_eq!(reading(&[(1, new), (2, old)]).format(), Some(old));
+    assert_eq!(reading(&[(1, new)]).format(), None, "one of them does not say");
+    assert_eq!(
+        reading(&[(1, new), (2, new), (3, old)]).format(),
+        Some(old),
+        "one is about to come"
+    );
+    assert_eq!(Fleet::default().format(), None, "nobody is ready");
+}
+
+#[test]
+fn a_router_states_its_formats_and_one_that_does_not_is_old() {
+    let stated = |text: &str| serde_json::from_str::<Listing>(text).expect("a listing").format();
+    assert_eq!(stated(r#"{"formats":[2,1],"tables":[]}"#), Format::Two);
+    assert_eq!(stated(r#"{"formats":[1],"tables":[]}"#), Format::One);
+    assert_eq!(stated(r#"{"formats":[3,2],"tables":[]}"#), Format::Two);
+    assert_eq!(stated(r#"{"tables":[]}"#), Format::One);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weir_table::codec::{encode, store};
 use weir_table::name::is_provider_name;
-use weir_table::{CredentialId, Model, Owner, Policy, ProviderEntry, Scope, Table};
+use weir_table::{CredentialId, Format, Model, Owner, Policy, ProviderEntry, Scope, Table};
 
 use super::access::Caller;
 use super::judge::{Record, Serves};
@@ -89,15 +89,15 @@ fn longest_prefix<T>(items: &[T], accepts: impl Fn(&[T]) -> bool) -> usize {
     accepted
 }
 
-/// Whether the table can be stored, whichever of its credentials there is room for: that must not decide about
-/// its objects, on which it depends.
+/// Whether the table can be stored, whichever of its credentials there is room for, and however old its readers
+/// are: neither must decide about its objects.
 fn fits(table: &Table) -> bool {
     let all = table.missing.iter().chain(table.credentials()).cloned().collect();
     let longest = Table {
         missing: all,
         ..table.clone()
     };
-    store(&encode(&longest).json).is_some()
+    store(&encode(&longest, Format::OLDEST).json).is_some()
 }
 
 fn full() -> Problem {

@@ -5,10 +5,9 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use crate::state::{Report, Snapshot};
+use weir_table::Format;
 
-/// The formats of tables that this router reads, newest first.
-const FORMATS: [u32; 1] = [weir_table::FORMAT];
+use crate::state::{Report, Snapshot};
 
 /// What of it is asked for.
 #[derive(Debug, Default, Deserialize)]
@@ -34,7 +33,8 @@ enum View {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Document {
-    formats: [u32; 1],
+    /// Those of tables that this router reads, newest first.
+    formats: [u32; Format::ALL.len()],
     /// Whether they were kept by an earlier run, because the API server lists none.
     stale: bool,
     /// When that run was last seen, in seconds since 1970.
@@ -69,7 +69,7 @@ pub(super) fn document(snapshot: &Snapshot, wanted: &Wanted) -> Document {
         .map(|report| entry(report, wanted.view))
         .collect();
     Document {
-        formats: FORMATS,
+        formats: Format::ALL.map(Format::number),
         stale: snapshot.kept.is_some(),
         kept_at: snapshot.kept,
         tables,

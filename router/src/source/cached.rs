@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-pub(crate) use self::desk::{Desk, Standing};
+pub(crate) use self::desk::{Desk, Standing, Written};
 use self::keeper::Pace;
 use self::merge::Merge;
 use self::store::{Kept, Store, Unusable};

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use weir_table::check::check;
-use weir_table::codec::{self, Stored};
-use weir_table::{Checked, CredentialId, Digest, Scope};
+use weir_table::codec::{self, Decoded, Stored};
+use weir_table::{Checked, CredentialId, Digest, Format, Scope};
 
 use super::announce::announce;
 use super::credentials::Credentials;
@@ -19,7 +19,7 @@ use super::snapshot::{Report, Served, Snapshot, TableState};
 use super::{Callers, Tables};
 use crate::observe::Metrics;
 use crate::secret::Secret;
-use crate::source::cached::Standing;
+use crate::source::cached::{Standing, Written};
 use crate::source::{Part, Update, Updates};
 use crate::surroundings::Surroundings;
 
@@ -61,16 +61,26 @@ struct Entry {
 struct Good {
     table: Arc<Checked>,
     digest: Digest,
+    /// In which it has that digest.
+    format: Format,
     needs: BTreeSet<CredentialId>,
 }
 
 impl Good {
-    fn new(table: Checked, digest: Digest) -> Self {
+    fn new(table: Checked, digest: Digest, format: Format) -> Self {
         let needs = table.table().credentials().into_iter().cloned().collect();
         Self {
             table: Arc::new(table),
             digest,
+            format,
             needs,
+        }
+    }
+
+    fn written(&self) -> Written {
+        Written {
+            table: self.table.clone(),
+            format: self.format,
         }
     }
 
@@ -187,17 +197,17 @@ impl Assembler {
         let Some(entry) = self.scopes.get(scope) else {
             return Some(Standing::Gone);
         };
-        let Good { table, digest, needs } = entry.newest.as_ref()?;
-        let table = table.clone();
+        let newest = entry.newest.as_ref()?;
+        let table = newest.written();
         if entry
             .served
             .as_ref()
-            .is_none_or(|served| served.digest != *digest)
+            .is_none_or(|served| served.digest != newest.digest)
         {
             return Some(Standing::Waits(table));
         }
         let held = |id: &CredentialId| Some((id.clone(), self.credentials.get(id)?.clone()));
-        let credentials = needs.iter().filter_map(held).collect();
+        let credentials = newest.needs.iter().filter_map(held).collect();
         Some(Standing::Serves { table, credentials })
     }
 
@@ -257,11 +267,7 @@ impl Assembler {
             .map(CredentialId::as_str)
             .collect();
         if missing.is_empty() {
-            let Good {
-                table,
-                digest,
-                needs: _,
-            } = newest;
+            let Good { table, digest, .. } = newest;
             if entry.served.as_ref().is_none_or(|served| served.digest != digest) {
                 entry.loaded = Some(self.clock.unix_time());
             }
@@ -328,8 +334,11 @@ impl Assembler {
         let goods: BTreeMap<Scope, Good> = tables
             .into_iter()
             .map(|table| {
-                let digest = codec::encode(table.table()).digest;
-                (table.table().scope.clone(), Good::new(table, digest))
+                let digest = codec::encode(table.table(), Format::NEWEST).digest;
+                (
+                    table.table().scope.clone(),
+                    Good::new(table, digest, Format::NEWEST),
+                )
             })
             .collect();
         self.scopes.retain(|scope, _| goods.contains_key(scope));
@@ -375,7 +384,11 @@ impl Entry {
 
 /// Decodes and checks a scope's document.
 fn read(scope: &Scope, stored: Result<Stored, String>) -> Result<Good, String> {
-    let (table, digest) = codec::load(&stored?).map_err(|error| error.to_string())?;
+    let Decoded {
+        table,
+        digest,
+        format,
+    } = codec::load(&stored?).map_err(|error| error.to_string())?;
     if table.scope != *scope {
         return Err(format!(
             "the table is of {:?}, but is labelled as of {scope:?}",
@@ -390,7 +403,7 @@ fn read(scope: &Scope, stored: Result<Stored, String>) -> Result<Good, String> {
             texts.join("; ")
         )
     })?;
-    Ok(Good::new(checked, digest))
+    Ok(Good::new(checked, digest, format))
 }
 
 #[cfg(test)]

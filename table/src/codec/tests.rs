@@ -1,9 +1,15 @@
 use proptest::prelude::{Strategy, any, prop, proptest};
 
-use super::{DECODED_LIMIT, DecodeError, PLAIN_LIMIT, Stored, decode, encode, gzip, load, store};
+use super::{DECODED_LIMIT, DecodeError, Decoded, Digest, PLAIN_LIMIT, Stored, decode, gzip, load, store};
 use crate::access::{AccessKey, Allowed, KeyHash, Names, Validity};
+use crate::format::Format;
 use crate::model::{Model, ModelKind, Node, Policy, ProviderEntry, Scope, Split, SplitTarget, Table};
 use crate::price::Prices;
+
+/// The document of today.
+fn encode(table: &Table) -> super::Encoded {
+    super::encode(table, Format::NEWEST)
+}
 
 fn leaf(name: &str) -> Node {
     let (provider, upstream) = ("openai".to_owned(), name.to_owned());
@@ -46,7 +52,7 @@ fn table(weights: &[f64]) -> Table {
 
 #[test]
 fn a_document_is_stable_to_the_byte() {
-    let written = encode(&table(&[33.3, 66.0])).json;
+    let written = super::encode(&table(&[33.3, 66.0]), Format::One).json;
     let expected = concat!(
         r#"{"format":1,"digest":"fe3c0417c28403fbfe5858cd78d0bf6c1cf5df7e6952c41d7a60cdad71d42626","table":"#,
         r#"{"scope":{"namespace":"default"},"policies":{"p":{"kind":"chat","root":{"split":{"policy":"p","#,
@@ -55,6 +61,57 @@ fn a_document_is_stable_to_the_byte() {
         r#"{"model":"openai/m","provider":"openai","upstream":"m"}}}]}}}},"providers":{"openai":"gone"}}}"#,
     );
     assert_eq!(written, expected);
+}
+
+#[test]
+fn a_document_of_format_two_does_not_say_twice_what_a_models_name_says() {
+    let written = super::encode(&table(&[33.3, 66.0]), Format::Two).json;
+    let expected = concat!(
+        r#"{"format":2,"digest":"98a1b43abe3bbfe67fdfdd0cefc5c8fdaaeaf472e90b8b003e9a5f9099177a64","table":"#,
+        r#"{"scope":{"namespace":"default"},"policies":{"p":{"kind":"chat","root":{"split":{"policy":"p","#,
+        r#""salt":"default/p","targets":[{"name":"t0","weight":33.3,"node":{"model":{"model":"openai/m"}}},"#,
+        r#"{"name":"t1","weight":66.0,"node":{"model":{"model":"openai/m"}}}]}}}},"providers":{"openai":"gone"}}}"#,
+    );
+    assert_eq!(written, expected);
+}
+
+#[test]
+fn every_format_holds_the_same_table_and_policies_and_says_which_it_is() {
+    let mut table = table(&[1.0]);
+    let Some(Node::Split(split)) = table.policies.get_mut("p").map(|policy| &mut policy.root) else {
+        unreachable!("the root is a split");
+    };
+    let variants = [
+        ("openai/o1@eu", "o1", Some("eu")),
+        ("openai/o1@eu", "o1@eu", None),
+        ("openai/o1", "o1-2", None),
+    ];
+    for (model, upstream, region) in variants {
+        let Node::Model(mut leaf) = leaf("m") else {
+            unreachable!("a leaf is a model");
+        };
+        leaf.model = model.to_owned();
+        leaf.upstream = upstream.to_owned();
+        leaf.region = region.map(str::to_owned);
+        split.targets.push(SplitTarget::new(
+            format!("{model} {upstream}"),
+            1.0,
+            Node::Model(leaf),
+        ));
+    }
+    let table = Table {
+        policies: decode(&encode(&table).json).unwrap().table.policies,
+        ..table
+    };
+    let documents = Format::ALL.map(|format| super::encode(&table, format));
+    let read = documents.clone().map(|document| decode(&document.json).unwrap());
+    for (decoded, format) in read.iter().zip(Format::ALL) {
+        assert_eq!((&decoded.table, decoded.format), (&table, format));
+        let (before, after) = (&table.policies["p"], &decoded.table.policies["p"]);
+        assert_eq!(Digest::of_policy(before), Digest::of_policy(after));
+    }
+    assert_ne!(read[0].digest, read[1].digest);
+    assert!(documents[0].json.len() < documents[1].json.len());
 }
 
 #[test]
@@ -76,7 +133,7 @@ fn prices_read_back_as_they_were_and_absent_ones_take_no_bytes() {
         written.contains(r#""prices":{"input":0.15,"cacheRead":0.0}"#),
         "{written}"
     );
-    assert_eq!(decode(&written).unwrap().0, priced);
+    assert_eq!(decode(&written).unwrap().table, priced);
     assert!(!encode(&table(&[1.0])).json.contains("prices"));
 }
 
@@ -100,7 +157,7 @@ fn a_caller_is_written_by_the_hash_of_its_key_and_reads_back() {
         r#""models":{"within":{"acme":"all","openai":{"only":["gpt-4o"]}}}}}}}"#,
     );
     assert!(written.ends_with(expected), "{written}");
-    assert_eq!(decode(&written).unwrap().0, table);
+    assert_eq!(decode(&written).unwrap().table, table);
 }
 
 #[test]
@@ -113,7 +170,7 @@ fn a_changed_byte_is_noticed() {
 fn a_newer_format_says_to_upgrade() {
     let written = encode(&table(&[1.0]))
         .json
-        .replace("\"format\":1", "\"format\":2");
+        .replace("\"format\":2", "\"format\":3");
     let error = decode(&written).unwrap_err();
     assert!(error.to_string().contains("upgrade the router"), "{error}");
 }
@@ -129,7 +186,12 @@ fn a_large_document_is_stored_compressed_and_read_back() {
     assert!(written.json.len() > PLAIN_LIMIT);
     let stored = store(&written.json).unwrap();
     assert!(matches!(stored, Stored::Gzip(_)));
-    assert_eq!(load(&stored).unwrap(), (large, written.digest));
+    let Decoded {
+        table,
+        digest,
+        format,
+    } = load(&stored).unwrap();
+    assert_eq!((table, digest, format), (large, written.digest, Format::NEWEST));
 }
 
 #[test]
@@ -160,9 +222,12 @@ fn weights() -> impl Strategy<Value = Vec<f64>> {
 proptest! {
     #[test]
     fn every_table_reads_back_as_it_was_written(weights in weights()) {
-        let table = table(&weights);
-        let written = encode(&table);
-        assert_eq!(decode(&written.json).unwrap(), (table, written.digest));
+        for format in Format::ALL {
+            let table = table(&weights);
+            let written = super::encode(&table, format);
+            let digest = written.digest;
+            assert_eq!(decode(&written.json).unwrap(), Decoded { table, digest, format });
+        }
     }
 
     #[test]

@@ -5,9 +5,18 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use weir_table::{Checked, CredentialId, Scope};
+use weir_table::{Checked, CredentialId, Format, Scope};
 
 use crate::secret::Secret;
+
+/// A table, and how it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Written {
+    /// The table.
+    pub(crate) table: Arc<Checked>,
+    /// The format in which it has the digest that the router states: the same table in another has another one.
+    pub(crate) format: Format,
+}
 
 /// How it stands with one scope.
 #[derive(Debug)]
@@ -15,12 +24,12 @@ pub(crate) enum Standing {
     /// A table is served, with these credentials.
     Serves {
         /// The table.
-        table: Arc<Checked>,
+        table: Written,
         /// Every credential that it needs.
         credentials: BTreeMap<CredentialId, Secret>,
     },
     /// A newer table waits for credentials; what was served before still is.
-    Waits(Arc<Checked>),
+    Waits(Written),
     /// Nothing is known of the scope any more.
     Gone,
 }

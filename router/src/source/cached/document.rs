@@ -13,9 +13,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use weir_table::codec::{self, Stored};
-use weir_table::{Checked, CredentialId, Digest, Scope};
+use weir_table::{CredentialId, Digest, Scope};
 use zeroize::Zeroizing;
 
+use super::desk::Written;
 use crate::secret::Secret;
 
 /// The format that is written, and the only one that is read: a cache does not outlive the image.
@@ -122,10 +123,11 @@ struct ReadFormat {
 
 /// The bytes of a page.
 pub(super) fn page(
-    table: &Checked,
+    written: &Written,
     credentials: &BTreeMap<CredentialId, Secret>,
 ) -> serde_json::Result<Zeroizing<Vec<u8>>> {
-    let table = RawValue::from_string(codec::encode(table.table()).json)?;
+    let document = codec::encode(written.table.table(), written.format).json;
+    let table = RawValue::from_string(document)?;
     let values = credentials.iter().map(|(id, value)| (id, Shown(value)));
     // Room for all of it at once: a buffer that grows leaves copies behind, which nobody wipes.
     let values_size: usize = credentials

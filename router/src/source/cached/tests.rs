@@ -15,13 +15,13 @@ use tokio::sync::mpsc::Receiver;
 use weir_table::check::check;
 use weir_table::codec::{self, Stored};
 use weir_table::{
-    AccessKey, Allowed, BaseUrl, Connections, Credential, CredentialId, Dialect, KeyHash, Owner, Provider,
-    ProviderEntry, Scope, Table, Timeouts, Validity,
+    AccessKey, Allowed, BaseUrl, Connections, Credential, CredentialId, Dialect, Format, KeyHash, Owner,
+    Provider, ProviderEntry, Scope, Table, Timeouts, Validity,
 };
 
 use super::keeper::{self, Pace};
 use super::store::{Kept, Store};
-use super::{Cache, Desk, Standing, document};
+use super::{Cache, Desk, Standing, Written, document};
 use crate::secret::Secret;
 use crate::source::{CacheUse, Reporter, Update, channel};
 
@@ -118,7 +118,7 @@ fn table(name: &str, keys: &[&str]) -> Table {
 }
 
 fn stored(table: &Table) -> Update {
-    let json = codec::encode(table).json;
+    let json = codec::encode(table, Format::OLDEST).json;
     Update::Table {
         scope: table.scope.clone(),
         stored: Ok(Stored::Plain(json)),
@@ -132,10 +132,17 @@ fn credentials(value: &'static str) -> Update {
     }
 }
 
+fn written(table: Table) -> Written {
+    Written {
+        table: Arc::new(check(table).unwrap()),
+        format: Format::OLDEST,
+    }
+}
+
 fn serves(table: Table, value: &'static str) -> BTreeMap<Scope, Standing> {
     let scope = table.scope.clone();
     let standing = Standing::Serves {
-        table: Arc::new(check(table).unwrap()),
+        table: written(table),
         credentials: [(id(), Secret::new(value))].into(),
     };
     [(scope, standing)].into()
@@ -189,7 +196,7 @@ fn unusable(folder: &Folder) -> String {
 fn what_was_served_reads_back_as_it_was_and_is_closed_to_others() {
     let folder = kept();
     let kept = folder.store().read().unwrap().unwrap();
-    let json = codec::encode(&table("ns", &[])).json;
+    let json = codec::encode(&table("ns", &[]), Format::OLDEST).json;
     assert_eq!(kept.tables, [(namespace("ns"), vec![Stored::Plain(json)])].into());
     assert_eq!(kept.credentials, [(id(), Secret::new("canary"))].into());
     assert_eq!(folder.files().len(), 2, "an index and a page");
@@ -346,12 +353,15 @@ fn a_table_that_waits_is_kept_beside_the_one_that_is_served() {
     let folder = kept();
     let (desk, _reporter, _seen) = keeper(&folder);
     desk.lay(serves(table("ns", &["old"]), "canary"));
-    let waits = Standing::Waits(Arc::new(check(table("ns", &["new"])).unwrap()));
+    let waits = Standing::Waits(written(table("ns", &["new"])));
     until("the first", || folder.readable());
     until("the first alone", || {
         let tables = folder.readable()?.tables;
-        (tables[&namespace("ns")] == [Stored::Plain(codec::encode(&table("ns", &["old"])).json)])
-            .then_some(())
+        (tables[&namespace("ns")]
+            == [Stored::Plain(
+                codec::encode(&table("ns", &["old"]), Format::OLDEST).json,
+            )])
+        .then_some(())
     });
     desk.lay([(namespace("ns"), waits)].into());
     let kept = until("both", || {
@@ -370,7 +380,7 @@ fn what_can_not_be_written_leaves_nothing_out_of_date_behind_and_is_tried_again(
     until("the first", || (folder.files().len() == 2).then_some(()));
     let next = table("ns", &["new"]);
     let values = [(id(), Secret::new("canary"))].into();
-    let page = document::page(&check(next.clone()).unwrap(), &values).unwrap();
+    let page = document::page(&written(next.clone()), &values).unwrap();
     let blocked = folder
         .0
         .join(format!("{}.page.json.unfinished", weir_table::Digest::of(&page)));

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use weir_table::codec::{Stored, encode};
 use weir_table::{
-    AccessKey, Allowed, BaseUrl, Connections, Credential, CredentialId, Dialect, KeyHash, Model, ModelKind,
-    Node, Owner, Policy, Prices, Provider, ProviderEntry, Scope, Split, SplitTarget, Table, Timeouts,
-    Validity,
+    AccessKey, Allowed, BaseUrl, Connections, Credential, CredentialId, Dialect, Format, KeyHash, Model,
+    ModelKind, Node, Owner, Policy, Prices, Provider, ProviderEntry, Scope, Split, SplitTarget, Table,
+    Timeouts, Validity,
 };
 
 use super::{Assembler, Registries, Update};
@@ -70,7 +70,7 @@ fn table(name: &str) -> Table {
 }
 
 fn stored(table: &Table) -> Update {
-    let json = encode(table).json;
+    let json = encode(table, Format::NEWEST).json;
     Update::Table {
         scope: table.scope.clone(),
         stored: Ok(Stored::Plain(json)),
@@ -219,7 +219,7 @@ fn keeps_the_last_good_table_when_a_new_one_fails_check() {
     };
     let mislabelled = Update::Table {
         scope: Scope::Cluster,
-        stored: Ok(Stored::Plain(encode(&table("c")).json)),
+        stored: Ok(Stored::Plain(encode(&table("c"), Format::NEWEST).json)),
     };
     for (nth, update) in [stored(&bad), unreadable, absent].into_iter().enumerate() {
         let snapshot = bench.take([update]);
