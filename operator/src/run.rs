@@ -103,8 +103,10 @@ pub async fn run(args: Args) -> Result<(), Error> {
     Ok(())
 }
 
-/// A connection on which the API server is silent for too long leads nowhere.
+/// A connection on which the API server is silent for too long leads nowhere. And what it refuses is asked again here
+/// alone, where that is counted and told: the client's own tries would make a wait of every refusal.
 fn patient(mut config: kube::Config) -> kube::Config {
+    config.default_retry = false;
     config.read_timeout = Some(SILENCE);
     config.reset_reader_on_write = true;
     config

@@ -310,9 +310,9 @@ pub(crate) async fn an_api_server_away_for_a_minute_fails_no_request(context: &C
     let healed = back.elapsed();
     let report = running.stop().await;
     figure(&format!(
-        "API server away for {OUTAGE:?}: {} answers, {:?} failed; a change made then was served everywhere {healed:.1?} after its return",
+        "API server away for {OUTAGE:?}: {} answers, {} failed; a change made then was served everywhere {healed:.1?} after its return",
         report.total(),
-        report.failures
+        report.failed()
     ));
     report.all_good(2000)
 }

@@ -6,6 +6,7 @@ pub(crate) mod handover;
 pub(crate) mod meddling;
 pub(crate) mod missing;
 pub(crate) mod rights;
+pub(crate) mod throttle;
 pub(crate) mod upgrade;
 
 use std::{sync::Arc, time::Duration};
@@ -124,7 +125,12 @@ impl Scene {
 
 /// The sum of all series of a metric, by the beginning of their lines.
 fn total(metrics: &str, series: &str) -> u64 {
-    let lines = metrics.lines().filter(|line| line.starts_with(series));
+    total_of(metrics, |line| line.starts_with(series))
+}
+
+/// The sum of the series whose lines are wanted.
+fn total_of(metrics: &str, is_wanted: impl Fn(&str) -> bool) -> u64 {
+    let lines = metrics.lines().filter(|line| is_wanted(line));
     lines
         .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
         .sum()
@@ -155,9 +161,9 @@ async fn survived(site: Arc<Site>, fault: impl AsyncFnOnce(&Scene) -> Result<()>
     let healed = began.elapsed();
     let report = running.stop().await;
     figure(&format!(
-        "a fault of {took:.1?}: {} answers, {:?} failed; a change after it was served everywhere within {healed:.1?}",
+        "a fault of {took:.1?}: {} answers, {} failed; a change after it was served everywhere within {healed:.1?}",
         report.total(),
-        report.failures
+        report.failed()
     ));
     report.all_good(1)
 }

@@ -179,6 +179,10 @@ fn faults() -> Vec<Case> {
         ),
         case!(
             Enclosed,
+            faults::throttle::an_api_server_that_has_had_enough_delays_changes_and_nothing_else
+        ),
+        case!(
+            Enclosed,
             faults::handover::a_leader_told_to_stop_lets_the_next_one_in_at_once
         ),
         case!(

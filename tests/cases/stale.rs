@@ -120,9 +120,9 @@ pub(crate) async fn a_router_restarted_without_its_api_server_serves_what_it_kep
     let report = running.stop().await;
     figure(&format!(
         "a router restarted without its API server was ready after {ready:.1?}, and live again {back:.1?} after its \
-         return; {} answers of the other one, {:?} failed",
+         return; {} answers of the other one, {} failed",
         report.total(),
-        report.failures
+        report.failed()
     ));
     no_key_is_logged(&site, &key)?;
     report.all_good(200)

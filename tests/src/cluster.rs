@@ -67,6 +67,7 @@ pub fn resource(kind: &str) -> Result<ApiResource> {
         "Secret" => ("", "v1", "secrets"),
         "ConfigMap" => ("", "v1", "configmaps"),
         "Namespace" => ("", "v1", "namespaces"),
+        "Pod" => ("", "v1", "pods"),
         "Service" => ("", "v1", "services"),
         "EndpointSlice" => ("discovery.k8s.io", "v1", "endpointslices"),
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1", "customresourcedefinitions"),
@@ -74,6 +75,12 @@ pub fn resource(kind: &str) -> Result<ApiResource> {
         "RoleBinding" => ("rbac.authorization.k8s.io", "v1", "rolebindings"),
         "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1", "clusterrolebindings"),
         "Lease" => ("coordination.k8s.io", "v1", "leases"),
+        "PriorityLevelConfiguration" => (
+            "flowcontrol.apiserver.k8s.io",
+            "v1",
+            "prioritylevelconfigurations",
+        ),
+        "FlowSchema" => ("flowcontrol.apiserver.k8s.io", "v1", "flowschemas"),
         _ => return Err(anyhow!("the tests know no kind {kind}")),
     };
     let api_version = if group.is_empty() {

@@ -42,10 +42,15 @@ impl Kubectl {
 
     /// Runs it with `input` as its standard input (`-f -`).
     pub async fn run_with_input(&self, arguments: &[&str], input: &str) -> Result<Output> {
+        command::run(self.command(arguments), input).await
+    }
+
+    /// What runs it, for who starts it.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(arguments).env("KUBECONFIG", &self.kubeconfig);
         command.env("KUBECACHEDIR", &self.cache);
-        command::run(command, input).await
+        command
     }
 
     /// `kubectl apply --server-side -f PATH`.

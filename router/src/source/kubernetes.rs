@@ -41,6 +41,8 @@ pub struct NoClient(#[from] kube::Error);
 /// Watches what the operator publishes in `namespace`, with the client that the environment gives.
 pub async fn source(namespace: &str) -> Result<Updates, NoClient> {
     let mut config = Config::infer().await.map_err(kube::Error::InferConfig)?;
+    // Watches try again by themselves, and tell of it; a client that does so, too, would hide why they wait.
+    config.default_retry = false;
     config.read_timeout = Some(SILENCE);
     config.reset_reader_on_write = true;
     let of = format!("{} {namespace}", config.cluster_url);
