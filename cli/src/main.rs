@@ -17,6 +17,11 @@ mod simulate;
 
 use std::process::ExitCode;
 
+/// musl's own allocator is slow where threads share it.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     error::exit_code(run::run(std::env::args_os().collect()))
 }

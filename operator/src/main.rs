@@ -8,6 +8,11 @@ use tracing_subscriber::EnvFilter;
 use weir_operator::args::{Args, LogFormat};
 use weir_operator::run::run;
 
+/// musl's own allocator is slow where threads share it.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();

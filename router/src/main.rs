@@ -7,6 +7,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use weir_router::args::Args;
 use weir_router::{Router, log, process, source};
 
+/// musl's own allocator is slow where threads share it.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();

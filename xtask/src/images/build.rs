@@ -14,6 +14,10 @@ use serde::Deserialize;
 
 use super::Arch;
 
+/// Tells mimalloc to ask for no huge pages, and to forbid them: an idle router took 26 MiB with them, and takes
+/// 14.5 without.
+const SMALL_PAGES: &str = "-DMI_DEFAULT_ALLOW_THP=0";
+
 /// How to build.
 #[derive(Debug)]
 pub(super) struct Build<'a> {
@@ -80,10 +84,9 @@ impl Build<'_> {
             command.args(["--package", name, "--bin", name]);
         }
         let folders = self.folders()?;
-        let (rust, c) = (
-            flags("--remap-path-prefix", &folders),
-            flags("-ffile-prefix-map", &folders),
-        );
+        let rust = flags("--remap-path-prefix", &folders);
+        let mut c = flags("-ffile-prefix-map", &folders);
+        c.push(SMALL_PAGES.to_owned());
         command.env("CARGO_ENCODED_RUSTFLAGS", rust.join("\x1f"));
         command.env(format!("CFLAGS_{}", triple.replace('-', "_")), c.join(" "));
         if self.arch == Arch::Arm64 {
