@@ -2,6 +2,7 @@
 //! after another, since all of them share it.
 
 mod context;
+mod disruption;
 mod harness;
 mod install;
 
@@ -40,6 +41,9 @@ fn cases() -> Vec<Case> {
         case!(harness::a_cluster_that_is_killed_leaves_nothing_behind),
         case!(install::helm_4_installs_a_weir_that_routes_what_pods_ask),
         case!(install::helm_3_installs_a_weir_that_routes_what_pods_ask),
+        case!(disruption::helm_upgrade_and_rollback_lose_no_request),
+        case!(disruption::restarts_and_an_eviction_lose_no_request),
+        case!(disruption::scaling_by_cpu_loses_no_request),
     ]
 }
 

@@ -27,7 +27,7 @@ use tokio::try_join;
 
 use self::runtime::Runtime;
 pub use self::{
-    caller::Caller,
+    caller::{Caller, PodLoad},
     enclosure::enter,
     image::{MACHINE, NAME as IMAGE, WAIT},
     release::{IMAGES, Release, helm_folders},

@@ -1,14 +1,16 @@
 //! A pod that calls: it holds the machine's own Python and SDKs, so that what they send comes from within the cluster
 //! and finds Weir by its Service's name, as an application would.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, process::Stdio};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::json;
+use tokio::process::Child;
 
 use super::{MACHINE, Node};
 use crate::{
     client::Shape,
+    load::{Load, Summary},
     node::{IMAGE, WAIT},
     sdk::{self, Call},
     tools::repository,
@@ -19,6 +21,12 @@ use crate::{
 pub struct Caller<'a> {
     node: &'a Node,
     namespace: String,
+}
+
+/// Load that a pod sends.
+#[derive(Debug)]
+pub struct PodLoad {
+    child: Child,
 }
 
 impl Node {
@@ -77,11 +85,39 @@ impl Caller<'_> {
         sdk::calls(&output, keys)
     }
 
+    /// Starts `program`, which is the binary `load`, in the pod.
+    pub fn load(&self, program: &str, load: &Load) -> Result<PodLoad> {
+        let load = serde_json::to_string(load)?;
+        let mut command = self.node.cluster.kubectl.command(&self.exec(&[program, &load]));
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
+        let child = command.spawn().context("starting kubectl")?;
+        Ok(PodLoad { child })
+    }
+
     /// Runs one of the machine's programs in the pod, with `input`, and gives what it printed.
     pub async fn run(&self, command: &[String], input: &str) -> Result<String> {
-        let mut arguments = vec!["exec", "--stdin", "--namespace", &self.namespace, "caller", "--"];
-        arguments.extend(command.iter().map(String::as_str));
+        let command: Vec<&str> = command.iter().map(String::as_str).collect();
         let kubectl = &self.node.cluster.kubectl;
-        kubectl.run_with_input(&arguments, input).await?.success()
+        kubectl
+            .run_with_input(&self.exec(&command), input)
+            .await?
+            .success()
+    }
+
+    fn exec<'c>(&'c self, command: &[&'c str]) -> Vec<&'c str> {
+        let exec = ["exec", "--stdin", "--namespace", &self.namespace, "caller", "--"];
+        [&exec[..], command].concat()
+    }
+}
+
+impl PodLoad {
+    /// Sends nothing more, waits for what is under way, and gives what came of all of it.
+    pub async fn stop(mut self) -> Result<Summary> {
+        drop(self.child.stdin.take());
+        let output = self.child.wait_with_output().await?;
+        serde_json::from_slice(&output.stdout).context("what the load in the pod came to")
     }
 }
