@@ -70,7 +70,7 @@ pub(crate) async fn scaling_by_cpu_loses_no_request(context: &Context) -> Result
     let options = [
         "--set=router.autoscaling.enabled=true",
         "--set=router.autoscaling.maxReplicas=3",
-        "--set=router.resources.requests.cpu=20m",
+        "--set=router.resources.requests.cpu=100m",
         &format!("--set-json=router.autoscaling.behavior={behavior}"),
     ];
     let disrupted = Disrupted::begin(context, &options).await?;
@@ -113,8 +113,9 @@ impl<'a> Disrupted<'a> {
         let Self { node, release, load } = self;
         let summary = load.stop().await?;
         eprintln!(
-            "           {} requests, and what failed: {:?}",
-            summary.good, summary.failures
+            "           {} plain and streamed answers, {} failed or cut",
+            summary.good,
+            summary.failed()
         );
         summary.all_good(500)?;
         node.provider.script("gpt-5.2", Script::default());
@@ -123,7 +124,7 @@ impl<'a> Disrupted<'a> {
 
     async fn quick_load(&self) -> Result<Load> {
         self.release
-            .load(self.node, KEY, "policy/quick", Pace::PerSecond(300))
+            .load(self.node, KEY, "policy/quick", Pace::Workers(4))
             .await
     }
 

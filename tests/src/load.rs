@@ -296,17 +296,22 @@ impl Report {
 
     /// How many of them failed.
     pub fn failed(&self) -> u64 {
-        self.failures.values().sum()
+        self.summary().failed()
     }
 }
 
 impl Summary {
+    /// How many requests failed, or were answered in part.
+    pub fn failed(&self) -> u64 {
+        self.failures.values().sum()
+    }
+
     /// Fails unless every request was answered well and whole, and there were at least `least`.
     pub fn all_good(&self, least: usize) -> Result<()> {
-        let failed: u64 = self.failures.values().sum();
         ensure!(
-            failed == 0,
-            "{failed} failed, {} did not: {:#?}",
+            self.failed() == 0,
+            "{} failed, {} did not: {:#?}",
+            self.failed(),
             self.good,
             self.failures
         );

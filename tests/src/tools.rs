@@ -37,7 +37,7 @@ impl Tools {
         let named = pairs
             .map(|(name, path)| (name.to_owned(), PathBuf::from(path)))
             .collect();
-        let binaries = std::env::var_os("WEIR_BIN_DIR").map_or_else(release_directory, PathBuf::from);
+        let binaries = std::env::var_os("WEIR_BIN_DIR").map_or_else(shipped, PathBuf::from);
         Ok(Self { named, binaries })
     }
 
@@ -94,9 +94,9 @@ impl Tools {
         self.installed("WEIR_REFEREE_DIR", "definitions")
     }
 
-    /// One of Weir's own binaries, as built by `cargo build --release`, or from `WEIR_BIN_DIR`.
+    /// One of Weir's own binaries, as it is in an image, or from `WEIR_BIN_DIR`.
     pub fn weir(&self, binary: &str) -> Result<PathBuf> {
-        existing(self.binaries.join(binary), "cargo build --release")
+        existing(self.binaries.join(binary), "cargo xtask images")
     }
 
     fn installed(&self, name: &str, file: &str) -> Result<PathBuf> {
@@ -129,8 +129,10 @@ pub fn search_path() -> String {
     format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default())
 }
 
-fn release_directory() -> PathBuf {
-    target().join("release")
+/// Where `cargo xtask images` leaves the binaries that it puts into images.
+fn shipped() -> PathBuf {
+    let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    target().join(triple).join("image")
 }
 
 fn existing(path: PathBuf, remedy: &str) -> Result<PathBuf> {
