@@ -111,11 +111,14 @@ fn before() -> Vec<Value> {
 
 /// The states that an operator and routers which do their work bring about.
 fn settled() -> Vec<State> {
-    use Expected::{Done, Failed, Suspended, UnderWay};
-    let mut round = fallback(TEAM, "turns-round", &[]);
-    round["spec"]["targets"] = json!([{"policy": "turns-round"}]);
+    let all = [accepted(), waiting(), refused()];
+    all.into_iter().flatten().collect()
+}
+
+/// Of objects with which all is well.
+fn accepted() -> Vec<State> {
+    use Expected::{Done, Suspended};
     let split = [model("openai/o1", 80), policy("chain", 20)];
-    let past = json!({"expiresAt": "2026-01-01T00:00:00Z"});
     vec![
         state(
             "chain_ready",
@@ -147,6 +150,13 @@ fn settled() -> Vec<State> {
             ("Ready", "True", "Suspended"),
             Suspended,
         ),
+    ]
+}
+
+/// Of objects that lack what others may still bring.
+fn waiting() -> Vec<State> {
+    use Expected::UnderWay;
+    vec![
         state(
             "split_reconciling",
             lbp("early", &[policy("absent", 1)]),
@@ -171,6 +181,16 @@ fn settled() -> Vec<State> {
             ("Ready", "False", "MissingSecret"),
             UnderWay,
         ),
+    ]
+}
+
+/// Of objects that only an edit can mend.
+fn refused() -> Vec<State> {
+    use Expected::Failed;
+    let mut round = fallback(TEAM, "turns-round", &[]);
+    round["spec"]["targets"] = json!([{"policy": "turns-round"}]);
+    let past = json!({"expiresAt": "2026-01-01T00:00:00Z"});
+    vec![
         state(
             "split_stalled",
             lbp("loop", &[policy("loop", 1)]),

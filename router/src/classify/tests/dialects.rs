@@ -346,75 +346,77 @@ fn a_block_of_gemini_is_a_filter() {
     }
 }
 
+/// What Bedrock calls its errors, wherever it says so: status, name, message.
+const BEDROCK: &[(u16, &str, &str, C)] = &[
+    (
+        429,
+        "ThrottlingException",
+        "Too many tokens, please wait before trying again.",
+        C::RateLimited,
+    ),
+    (429, "ModelNotReadyException", "x", C::Overloaded),
+    (400, "ServiceQuotaExceededException", "x", C::QuotaExhausted),
+    (408, "ModelTimeoutException", "x", C::Timeout),
+    (424, "ModelErrorException", "x", C::ServerError),
+    (424, "ModelStreamErrorException", "x", C::ServerError),
+    (500, "InternalServerException", "x", C::ServerError),
+    (503, "ServiceUnavailableException", "x", C::Overloaded),
+    (
+        403,
+        "UnrecognizedClientException",
+        "The security token included in the request is invalid.",
+        C::Unauthorized,
+    ),
+    (403, "ExpiredTokenException", "x", C::Unauthorized),
+    (403, "InvalidSignatureException", "x", C::Unauthorized),
+    (
+        403,
+        "AccessDeniedException",
+        "User is not authorized to perform: bedrock:InvokeModel",
+        C::Unauthorized,
+    ),
+    (
+        403,
+        "AccessDeniedException",
+        "You don't have access to the model with the specified model ID.",
+        C::ModelNotFound,
+    ),
+    (404, "ResourceNotFoundException", "x", C::ModelNotFound),
+    (
+        400,
+        "ValidationException",
+        "Input is too long for requested model.",
+        C::ContextLengthExceeded,
+    ),
+    (
+        400,
+        "ValidationException",
+        "The model returned the following errors: prompt is too long: 200049 tokens > 200000 maximum",
+        C::ContextLengthExceeded,
+    ),
+    (
+        400,
+        "ValidationException",
+        "The provided model identifier is invalid.",
+        C::ModelNotFound,
+    ),
+    (
+        400,
+        "ValidationException",
+        "Invocation of model ID x with on-demand throughput isn’t supported.",
+        C::ModelNotFound,
+    ),
+    (
+        400,
+        "ValidationException",
+        "messages: roles must alternate",
+        C::InvalidRequest,
+    ),
+];
+
 #[test]
 fn bedrock() {
-    let cases = [
-        (
-            429,
-            "ThrottlingException",
-            "Too many tokens, please wait before trying again.",
-            C::RateLimited,
-        ),
-        (429, "ModelNotReadyException", "x", C::Overloaded),
-        (400, "ServiceQuotaExceededException", "x", C::QuotaExhausted),
-        (408, "ModelTimeoutException", "x", C::Timeout),
-        (424, "ModelErrorException", "x", C::ServerError),
-        (424, "ModelStreamErrorException", "x", C::ServerError),
-        (500, "InternalServerException", "x", C::ServerError),
-        (503, "ServiceUnavailableException", "x", C::Overloaded),
-        (
-            403,
-            "UnrecognizedClientException",
-            "The security token included in the request is invalid.",
-            C::Unauthorized,
-        ),
-        (403, "ExpiredTokenException", "x", C::Unauthorized),
-        (403, "InvalidSignatureException", "x", C::Unauthorized),
-        (
-            403,
-            "AccessDeniedException",
-            "User is not authorized to perform: bedrock:InvokeModel",
-            C::Unauthorized,
-        ),
-        (
-            403,
-            "AccessDeniedException",
-            "You don't have access to the model with the specified model ID.",
-            C::ModelNotFound,
-        ),
-        (404, "ResourceNotFoundException", "x", C::ModelNotFound),
-        (
-            400,
-            "ValidationException",
-            "Input is too long for requested model.",
-            C::ContextLengthExceeded,
-        ),
-        (
-            400,
-            "ValidationException",
-            "The model returned the following errors: prompt is too long: 200049 tokens > 200000 maximum",
-            C::ContextLengthExceeded,
-        ),
-        (
-            400,
-            "ValidationException",
-            "The provided model identifier is invalid.",
-            C::ModelNotFound,
-        ),
-        (
-            400,
-            "ValidationException",
-            "Invocation of model ID x with on-demand throughput isn’t supported.",
-            C::ModelNotFound,
-        ),
-        (
-            400,
-            "ValidationException",
-            "messages: roles must alternate",
-            C::InvalidRequest,
-        ),
-    ];
-    for (status, name, message, class) in cases {
+    for &(status, name, message, class) in BEDROCK {
         let bare = format!(r#"{{"message":"{message}"}}"#);
         let headers = |text: String| {
             HeaderMap::from_iter([("x-amzn-errortype".parse().unwrap(), text.parse().unwrap())])
