@@ -1,9 +1,9 @@
 //! The pods: images, what users add, how many there are, how they are replaced, and how they end.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use crate::rendered::{container, find, of_kind, pod, render, render_with, strings};
+use crate::rendered::{container, find, full_values, of_kind, pod, render, render_with, strings};
 
 const DIGEST: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
@@ -62,6 +62,28 @@ async fn what_is_given_twice_is_rendered_once_and_the_user_wins() -> Result<()> 
             &deployment["spec"]["template"]["metadata"]["labels"][label],
             value
         );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_common_to_all_is_on_every_object_and_pod_of_the_chart() -> Result<()> {
+    let objects = render(&["--values", &full_values()]).await?;
+    let own: Vec<&Value> = objects
+        .iter()
+        .filter(|object| object["kind"] != "ConfigMap")
+        .collect();
+    let pods = own.iter().map(|object| &object["spec"]["template"]["metadata"]);
+    let pods: Vec<&Value> = pods.filter(|metadata| !metadata.is_null()).collect();
+    ensure!(pods.len() == 3, "{pods:#?}");
+    for metadata in own.iter().map(|object| &object["metadata"]).chain(pods) {
+        ensure!(metadata["labels"]["team"] == "ai", "{metadata:#}");
+        ensure!(metadata["annotations"]["owner"] == "ai", "{metadata:#}");
+    }
+    let extra: Vec<&Value> = of_kind(&objects, "ConfigMap").collect();
+    ensure!(extra.len() == 2, "{extra:?}");
+    for object in extra {
+        ensure!(object["metadata"].get("labels").is_none(), "{object}");
     }
     Ok(())
 }

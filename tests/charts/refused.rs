@@ -64,7 +64,7 @@ const WRONG: &[(&str, &str)] = &[
     ("router.image.digest=\"1234\"", "/router/image/digest"),
     ("operator.logFormat=\"yaml\"", "/operator/logFormat"),
     (
-        "operator.networkPolicy.egress.mode=\"DenyMetadata\"",
+        "operator.networkPolicy.egress.mode=\"Off\"",
         "/operator/networkPolicy/egress/mode",
     ),
     (

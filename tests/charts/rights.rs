@@ -1,6 +1,6 @@
 //! What the operator and the routers may do, and whom they let in, by what is rendered.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use crate::rendered::{container, find, of_kind, render, render_with, strings};
@@ -50,31 +50,33 @@ async fn the_admin_port_is_for_the_operator_and_for_whom_values_name() -> Result
 }
 
 #[tokio::test]
-async fn routers_never_reach_the_metadata_addresses() -> Result<()> {
-    for mode in ["DenyMetadata", "Restricted"] {
-        let objects = render_with(&[&format!("router.networkPolicy.egress.mode=\"{mode}\"")]).await?;
-        let policy = &find(&objects, "NetworkPolicy", "weir-router")?["spec"];
-        assert_eq!(policy["policyTypes"], json!(["Ingress", "Egress"]));
-        let peers = policy["egress"].as_array().into_iter().flatten();
-        let peers: Vec<&Value> = peers
-            .flat_map(|rule| rule["to"].as_array().into_iter().flatten())
-            .collect();
-        let blocks = || {
-            peers
-                .iter()
-                .map(|peer| &peer["ipBlock"])
-                .filter(|block| !block.is_null())
+async fn no_pod_of_either_part_reaches_the_metadata_addresses() -> Result<()> {
+    let by_default = render(&[]).await?;
+    for part in ["operator", "router"] {
+        denies_metadata(&by_default, part)?;
+        let mode = format!("{part}.networkPolicy.egress.mode=\"Restricted\"");
+        denies_metadata(&render_with(&[&mode]).await?, part)?;
+        let mode = format!("{part}.networkPolicy.egress.mode=\"AllowAll\"");
+        let objects = render_with(&[&mode]).await?;
+        assert!(denies_metadata(&objects, part).is_err(), "{part}");
+    }
+    Ok(())
+}
+
+/// Whether what goes out is limited, and every rule of addresses leaves those of metadata out.
+fn denies_metadata(objects: &[Value], part: &str) -> Result<()> {
+    let policy = &find(objects, "NetworkPolicy", &format!("weir-{part}"))?["spec"];
+    ensure!(policy["policyTypes"] == json!(["Ingress", "Egress"]), "{policy}");
+    let rules = policy["egress"].as_array().into_iter().flatten();
+    let peers = rules.flat_map(|rule| rule["to"].as_array().into_iter().flatten());
+    let blocks: Vec<&Value> = peers.filter_map(|peer| peer.get("ipBlock")).collect();
+    ensure!(blocks.len() >= 2, "{policy}");
+    for block in blocks {
+        let denied = match block["cidr"].as_str() {
+            Some("0.0.0.0/0") => json!(["169.254.169.254/32", "168.63.129.16/32", "100.100.100.200/32"]),
+            _ => json!(["fd00:ec2::254/128", "fd20:ce::254/128"]),
         };
-        assert!(blocks().count() >= 2, "{mode}");
-        for block in blocks() {
-            let denied = match block["cidr"].as_str() {
-                Some("0.0.0.0/0") => {
-                    json!(["169.254.169.254/32", "168.63.129.16/32", "100.100.100.200/32"])
-                }
-                _ => json!(["fd00:ec2::254/128", "fd20:ce::254/128"]),
-            };
-            assert_eq!(block["except"], denied, "{mode}");
-        }
+        ensure!(block["except"] == denied, "{block}");
     }
     Ok(())
 }
@@ -121,8 +123,25 @@ async fn with_namespaces_to_watch_the_operator_has_a_role_in_each_of_them() -> R
         cluster_rights(&objects),
         [("clusterproviders", "list,watch")].map(owned)
     );
-    let objects = render_with(&[watch, "providers.cluster.access=\"None\"", "test.enabled=false"]).await?;
-    assert_eq!(cluster_rights(&objects), []);
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_cluster_providers_only_the_roles_for_people_are_the_whole_clusters() -> Result<()> {
+    let confined = [
+        "watchNamespaces=[\"web\",\"batch\"]",
+        "providers.cluster.access=\"None\"",
+        "test.enabled=false",
+    ];
+    let objects = render_with(&confined).await?;
+    let mut names: Vec<_> = of_kind(&objects, "ClusterRole")
+        .map(|role| role["metadata"]["name"].clone())
+        .collect();
+    names.sort_by_key(ToString::to_string);
+    assert_eq!(names, ["weir-system-weir-edit", "weir-system-weir-view"]);
+    assert_eq!(of_kind(&objects, "ClusterRoleBinding").count(), 0);
+    let objects = render_with(&[&confined[..], &["rbac.aggregateToDefaultRoles=false"]].concat()).await?;
+    assert_eq!(of_kind(&objects, "ClusterRole").count(), 0);
     assert_eq!(of_kind(&objects, "ClusterRoleBinding").count(), 0);
     Ok(())
 }

@@ -7,7 +7,7 @@ use weir_tests::{command, tools::Tools};
 use crate::rendered::helm;
 
 /// Findings that the chart lives with: what a line holds, and why.
-const EXCEPTIONS: [(&str, &str); 6] = [
+const EXCEPTIONS: [(&str, &str); 5] = [
     (
         "CPU limit is not set",
         "a limit would cut into streams and changes just when they are many",
@@ -19,10 +19,6 @@ const EXCEPTIONS: [(&str, &str); 6] = [
     (
         "does not have a host podAntiAffinity set",
         "the topology spread does the same, and does not block scheduling",
-    ),
-    (
-        "weir-operator/weir-system apps/v1/Deployment: The pod does not have a matching egress NetworkPolicy",
-        "no rule knows every cluster's API server; `operator.networkPolicy.egress.mode` is for those who do",
     ),
     (
         "weir-test",

@@ -29,6 +29,13 @@ Rules that the NetworkPolicies of both parts have in common.
 {{- toJson $found }}
 {{- end }}
 
+{{/* Every pod, and everywhere but where a cloud hands out its machines' credentials. */}}
+{{- define "weir.egressButDenied" -}}
+- to:
+    - namespaceSelector: {}
+    {{- include "weir.anywhereBut" .deniedCIDRs | nindent 4 }}
+{{- end }}
+
 {{- define "weir.egressToDNS" -}}
 - to:
     - namespaceSelector: {}
