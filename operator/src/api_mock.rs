@@ -1,5 +1,6 @@
 //! An API server for unit tests: it takes every write, and remembers them in order.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -17,7 +18,10 @@ pub(crate) struct Mock(Arc<Mutex<Inner>>);
 #[derive(Debug, Default)]
 struct Inner {
     writes: Vec<Write>,
+    reads: Vec<String>,
     refused: Vec<&'static str>,
+    /// How many more requests for an object come at a busy time.
+    busy: BTreeMap<&'static str, usize>,
     refusals: usize,
     foreign_key: Option<&'static str>,
 }
@@ -49,6 +53,12 @@ impl Mock {
             .push(path);
     }
 
+    /// Is too busy for the next so many requests for this object.
+    pub(crate) fn be_busy(&self, path: &'static str, times: usize) {
+        let mut inner = self.0.lock().expect("no test panics while it holds this");
+        inner.busy.insert(path, times);
+    }
+
     /// Refuses nothing any more.
     pub(crate) fn relent(&self) {
         self.0
@@ -58,7 +68,7 @@ impl Mock {
             .clear();
     }
 
-    /// How many writes were refused.
+    /// How many requests were refused.
     pub(crate) fn refusals(&self) -> usize {
         self.0
             .lock()
@@ -83,6 +93,15 @@ impl Mock {
             .clone()
     }
 
+    /// The paths of everything that was asked for, in order.
+    pub(crate) fn reads(&self) -> Vec<String> {
+        self.0
+            .lock()
+            .expect("no test panics while it holds this")
+            .reads
+            .clone()
+    }
+
     /// The paths of everything that was written, in order.
     pub(crate) fn paths(&self) -> Vec<String> {
         self.writes().into_iter().map(|write| write.path).collect()
@@ -99,8 +118,22 @@ impl Mock {
         writes.filter_map(reason).collect()
     }
 
+    /// There is nothing to be read.
+    fn look(&self, path: String) -> Response {
+        let mut inner = self.0.lock().expect("no test panics while it holds this");
+        let is_too_busy = inner.is_too_busy(&path);
+        inner.reads.push(path);
+        if is_too_busy {
+            return failure(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests");
+        }
+        failure(StatusCode::NOT_FOUND, "NotFound")
+    }
+
     fn take(&self, path: &str, query: &str, body: Value) -> Response {
         let mut inner = self.0.lock().expect("no test panics while it holds this");
+        if inner.is_too_busy(path) {
+            return failure(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests");
+        }
         if inner.refused.contains(&path) {
             inner.refusals += 1;
             return failure(StatusCode::UNPROCESSABLE_ENTITY, "Invalid");
@@ -120,6 +153,16 @@ impl Mock {
     }
 }
 
+impl Inner {
+    fn is_too_busy(&mut self, path: &str) -> bool {
+        let left = self.busy.get_mut(path).filter(|left| **left > 0);
+        let Some(left) = left else { return false };
+        *left -= 1;
+        self.refusals += 1;
+        true
+    }
+}
+
 fn failure(code: StatusCode, reason: &str) -> Response {
     let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": reason,
         "reason": reason, "code": code.as_u16()});
@@ -127,9 +170,6 @@ fn failure(code: StatusCode, reason: &str) -> Response {
 }
 
 async fn answer(State(mock): State<Mock>, request: Request) -> Response {
-    if request.method() == Method::GET {
-        return failure(StatusCode::NOT_FOUND, "NotFound");
-    }
     let path = request.uri().path().to_owned();
     let query = request.uri().query().unwrap_or_default().to_owned();
     let steps: Vec<&str> = path.split('/').collect();
@@ -137,6 +177,9 @@ async fn answer(State(mock): State<Mock>, request: Request) -> Response {
         .iter()
         .position(|step| step.ends_with('s') && *step != "apis" && *step != "namespaces");
     let path = steps[kind.unwrap_or_default()..].join("/");
+    if request.method() == Method::GET {
+        return mock.look(path);
+    }
     let body = request
         .into_body()
         .collect()

@@ -28,7 +28,7 @@ const DURATION: Duration = Duration::from_secs(6);
 const MARGIN: Duration = Duration::from_secs(1);
 /// How often the holder renews.
 const RENEW: Duration = Duration::from_secs(2);
-/// How often the others look, and how soon a failed renewal is tried again.
+/// How often the others look, and how soon a request that failed is made again.
 const LOOK: Duration = Duration::from_millis(500);
 /// By how many seconds a clock may be off before that is told.
 const SKEW: i64 = 5;
@@ -69,6 +69,13 @@ impl Gate {
         let until = Instant::now() + time;
         let (sender, receiver) = watch::channel(Some(Tenure { term: 1, until }));
         (sender, Self(receiver))
+    }
+
+    /// Begins tenure `term`, which lasts for `time`, for the same tests.
+    #[cfg(test)]
+    pub(crate) fn reopen(tenure: &watch::Sender<Option<Tenure>>, term: u64, time: Duration) {
+        let until = Instant::now() + time;
+        tenure.send_replace(Some(Tenure { term, until }));
     }
 
     /// Waits for the next acquisition, renewal or loss; for ever once the elector is gone.
@@ -275,7 +282,9 @@ impl Elector {
         if !self.is_holding() {
             self.lose(Loss::Expired);
         }
-        match timeout(REQUEST, self.attempt()).await {
+        let attempt = timeout(REQUEST, self.attempt()).await;
+        let has_failed = !matches!(attempt, Ok(Ok(())));
+        match attempt {
             Ok(Ok(())) => {}
             Ok(Err(kube::Error::Api(status))) if status.is_conflict() || status.is_already_exists() => {
                 self.lose(Loss::Taken);
@@ -284,7 +293,12 @@ impl Elector {
             Ok(Err(error)) => self.tell(Trouble::of(&error), &crate::publish::describe(&error)),
             Err(_) => self.tell(Trouble::Timeout, "no answer"),
         }
-        if self.is_holding() { RENEW } else { LOOK }
+        // A tenure outlasts only one renewal that is left out.
+        if has_failed || !self.is_holding() {
+            LOOK
+        } else {
+            RENEW
+        }
     }
 
     /// A holder writes without looking: the version that it names is proof enough.
@@ -366,14 +380,26 @@ impl Elector {
         let was_holding = self.is_holding();
         self.lose(Loss::Released);
         if was_holding {
-            let free = self.sighting.release(&self.name);
-            let params = PostParams::default();
             // Nothing depends on it: without it the others wait for the Lease to lapse.
-            let _ = timeout(REQUEST, self.api.replace(&self.name, &params, &free)).await;
+            let _ = timeout(REQUEST, self.release()).await;
+        }
+    }
+
+    /// Writes nobody into the Lease, and does not take a refusal for the last word, unless the Lease is another one.
+    async fn release(&self) {
+        let free = self.sighting.release(&self.name);
+        let params = PostParams::default();
+        while let Err(error) = self.api.replace(&self.name, &params, &free).await {
+            if matches!(Trouble::of(&error), Trouble::Conflict | Trouble::NotFound) {
+                return;
+            }
+            sleep(LOOK).await;
         }
     }
 }
 
+#[cfg(test)]
+mod rounds;
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
