@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 use weir_table::codec::Encoded;
-use weir_table::credential::{secret_name, shards};
+use weir_table::credential::secret_name;
 use weir_table::{CredentialId, Digest, Scope};
 
 use crate::MANAGER;
@@ -200,6 +200,15 @@ pub struct Outcome {
     pub removals: Vec<(Scope, Result<(), Failure>)>,
 }
 
+/// What came of reading gathered Secrets.
+#[derive(Debug)]
+pub struct Reading {
+    /// Those that could be read.
+    pub read: Vault,
+    /// Why the others could not, if there are any.
+    pub result: Result<(), Failure>,
+}
+
 /// Writes for as long as one tenure of the lease lasts.
 #[derive(Debug, Clone)]
 pub struct Writer {
@@ -248,10 +257,19 @@ impl Writer {
         }
     }
 
-    /// Reads the gathered Secrets as they stand.
-    pub async fn read_vault(&self) -> Result<Vault, Failure> {
-        let read = at_once(shards().map(|shard| self.read_shard(shard))).await;
-        read.into_iter().collect()
+    /// Reads these of the gathered Secrets as they stand.
+    pub async fn read_vault(&self, shards: BTreeSet<char>) -> Reading {
+        let answers = at_once(shards.into_iter().map(|shard| self.read_shard(shard))).await;
+        let (mut read, mut result) = (Vault::new(), Ok(()));
+        for answer in answers {
+            match answer {
+                Ok((shard, content)) => {
+                    read.insert(shard, content);
+                }
+                Err(failure) => result = Err(failure),
+            }
+        }
+        Reading { read, result }
     }
 
     async fn read_shard(&self, shard: char) -> Result<(char, Option<Shard>), Failure> {

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use weir_table::codec::encode;
+use weir_table::credential::shards;
 use weir_table::{CredentialId, Scope, Table};
 
 use super::{Decision, Failure, Need, Plan, TableWrite, Writer, decide};
@@ -11,6 +12,7 @@ use crate::credentials::{Shard, ShardWrite};
 use crate::index::{Change, Delta, Index};
 use crate::lease::Gate;
 use crate::secret::SecretBytes;
+use crate::trouble::Trouble;
 
 fn team(name: &str) -> Scope {
     Scope::Namespace(name.to_owned())
@@ -207,4 +209,24 @@ async fn nothing_is_written_in_another_tenure() {
         .await;
     assert!(matches!(outcome.tables[0].1, Err(Failure::NotLeading)));
     assert!(mock.paths().is_empty());
+}
+
+#[tokio::test]
+async fn one_refusal_does_not_take_what_was_read_with_it() {
+    let mock = Mock::default();
+    mock.be_busy("secrets/weir-credentials-3", 1);
+    let (_tenure, gate) = Gate::open_for(Duration::from_secs(5));
+    let writer = Writer::new(&mock.client(), "weir-system", gate, 1);
+    let reading = writer.read_vault(shards().collect()).await;
+    assert_eq!((reading.read.len(), reading.read.contains_key(&'3')), (15, false));
+    let throttled = matches!(
+        reading.result,
+        Err(Failure::Refused {
+            why: Trouble::Throttled,
+            ..
+        })
+    );
+    assert!(throttled, "{:?}", reading.result);
+    let rest = writer.read_vault(['3'].into()).await;
+    assert_eq!((rest.read.len(), rest.result.is_ok()), (1, true));
 }

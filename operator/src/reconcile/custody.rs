@@ -1,12 +1,14 @@
 //! What is known of the gathered Secrets, which of them can't be written now, and when they are read again. Pure.
 //!
 //! One that could not be written keeps nothing else waiting than the tables that need what is not in it yet. It is
-//! read before it is written again: the failed attempt may have arrived.
+//! read before it is written again: the failed attempt may have arrived. Of a reading that fails in part, the rest
+//! is kept, and only what is missing is read anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use weir_table::credential::shards;
 
 use crate::credentials::{Shard, ShardWrite, Vault};
 use crate::health::Tidings;
@@ -15,12 +17,16 @@ use crate::setback::Setbacks;
 
 /// How often the gathered Secrets are read, in case someone else has changed them.
 const ROUND: Duration = Duration::from_mins(1);
+/// How soon the missing ones are read again where others could be read. Each time there are fewer, so that this ends.
+const REST: Duration = Duration::from_millis(500);
 
 /// The gathered Secrets as they stand, and what stands in their way.
 #[derive(Debug)]
 pub(super) struct Custody {
     /// `None` until they have been read.
     vault: Option<Vault>,
+    /// What has been read since all were read last.
+    part: Vault,
     /// When they are to be read again: nothing tells when someone else changes them.
     due: Instant,
     unread: Setbacks<()>,
@@ -34,6 +40,7 @@ impl Custody {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             vault: None,
+            part: Vault::new(),
             due: now,
             unread: Setbacks::default(),
             unwritten: Setbacks::default(),
@@ -51,24 +58,32 @@ impl Custody {
         self.vault.as_ref()
     }
 
-    /// They were read.
-    pub(super) fn read(&mut self, vault: Vault, now: Instant) {
-        self.vault = Some(vault);
+    /// Those that are to be read then.
+    pub(super) fn missing(&self) -> BTreeSet<char> {
+        shards().filter(|shard| !self.part.contains_key(shard)).collect()
+    }
+
+    /// All that were missing were read.
+    pub(super) fn read(&mut self, rest: Vault, now: Instant) {
+        self.part.extend(rest);
+        self.vault = Some(std::mem::take(&mut self.part));
         self.due = now + ROUND;
         self.unread.clear(&());
         self.held_back.clear();
     }
 
-    /// They could not be read. What was known of them holds for those that were written or read since.
-    pub(super) fn not_read(&mut self, failure: &Failure, now: Instant) -> Tidings {
+    /// Only `part` of them could be read. Until all are, what was known of them holds.
+    pub(super) fn not_read(&mut self, part: Vault, failure: &Failure, now: Instant) -> Tidings {
         let (tidings, wait) = self.unread.note(&(), failure);
-        self.due = now + wait;
+        self.due = now + if part.is_empty() { wait } else { REST };
+        self.part.extend(part);
         tidings
     }
 
     /// One was written, and holds this.
     pub(super) fn written(&mut self, shard: char, content: Option<Shard>) {
         self.unwritten.clear(&shard);
+        self.part.remove(&shard);
         if let Some(vault) = &mut self.vault {
             vault.insert(shard, content);
         }
@@ -78,6 +93,7 @@ impl Custody {
     pub(super) fn not_written(&mut self, shard: char, failure: &Failure, now: Instant) -> Tidings {
         let (tidings, wait) = self.unwritten.note(&shard, failure);
         self.held_back.insert(shard);
+        self.part.remove(&shard);
         self.due = self.due.min(now + wait);
         tidings
     }
@@ -101,7 +117,7 @@ mod tests {
 
     use tokio::time::Instant;
 
-    use super::{Custody, ROUND};
+    use super::{Custody, REST, ROUND};
     use crate::credentials::{Shard, ShardWrite, Vault};
     use crate::health::Tidings;
     use crate::publish::Failure;
@@ -150,11 +166,30 @@ mod tests {
     fn what_is_known_survives_a_reading_that_fails() {
         let now = Instant::now();
         let mut custody = Custody::new(now);
-        assert_eq!(custody.not_read(&Failure::Timeout, now), Tidings::New);
+        let fail = |custody: &mut Custody| custody.not_read(Vault::new(), &Failure::Timeout, now);
+        assert_eq!(fail(&mut custody), Tidings::New);
         assert!(custody.vault().is_none());
         custody.read(Vault::new(), now);
-        assert_eq!(custody.not_read(&Failure::Timeout, now), Tidings::New);
+        assert_eq!(fail(&mut custody), Tidings::New);
         assert!(custody.vault().is_some());
-        assert_eq!(custody.not_read(&Failure::Timeout, now), Tidings::Old);
+        assert_eq!(fail(&mut custody), Tidings::Old);
+    }
+
+    #[test]
+    fn what_was_read_is_not_read_again_until_all_is_known_unless_it_was_written_since() {
+        let now = Instant::now();
+        let mut custody = Custody::new(now);
+        let read = |shards: &str| shards.chars().map(|shard| (shard, None)).collect::<Vault>();
+        let missing = |custody: &Custody| custody.missing().into_iter().collect::<String>();
+        custody.not_read(read("012345678abcdef"), &Failure::Timeout, now);
+        assert_eq!((missing(&custody).as_str(), custody.due()), ("9", now + REST));
+        assert!(custody.vault().is_none(), "nothing may be written yet");
+        custody.read(read("9"), now);
+        assert_eq!(custody.vault().map(Vault::len), Some(16));
+        assert_eq!(missing(&custody).len(), 16);
+        custody.not_read(read("0123"), &Failure::Timeout, now);
+        custody.written('0', None);
+        custody.not_written('1', &Failure::Timeout, now);
+        assert_eq!(missing(&custody), "01456789abcdef");
     }
 }

@@ -12,7 +12,7 @@ use crate::config_map::{Form, ObservedTable};
 use crate::credentials::{Vault, desired, differing};
 use crate::health::Tidings;
 use crate::metrics::Written;
-use crate::publish::{Failure, Outcome, Plan, Writer};
+use crate::publish::{Failure, Outcome, Plan, Reading, Writer};
 use crate::reconcile::Reconciler;
 
 /// How soon a table that has changed under the writer's hands is looked at again: the watch tells by then.
@@ -21,7 +21,7 @@ const AFTER_CONFLICT: Duration = Duration::from_millis(100);
 /// What a job came to.
 #[derive(Debug)]
 pub(super) enum Finished {
-    Vault(Result<Vault, Failure>),
+    Vault(Reading),
     Plan(Outcome),
 }
 
@@ -32,8 +32,9 @@ impl Reconciler {
         let edges = &self.edges;
         let writer = Writer::new(&edges.client, &edges.namespace, edges.gate.clone(), term);
         if now >= self.custody.due() {
+            let missing = self.custody.missing();
             self.job
-                .spawn(async move { Finished::Vault(writer.read_vault().await) });
+                .spawn(async move { Finished::Vault(writer.read_vault(missing).await) });
         } else if (self.plan_due || self.work.has_drafts()) && self.custody.vault().is_some() {
             self.plan_due = false;
             let plan = self.plan();
@@ -73,16 +74,11 @@ impl Reconciler {
 
     pub(super) fn finish_job(&mut self, finished: Result<Finished, JoinError>) {
         match finished {
-            Ok(Finished::Vault(Ok(vault))) => {
-                self.custody.read(vault, Instant::now());
+            Ok(Finished::Vault(Reading { read, result: Ok(()) })) => {
+                self.custody.read(read, Instant::now());
                 self.plan_due = true;
             }
-            Ok(Finished::Vault(Err(failure))) => {
-                self.edges
-                    .metrics
-                    .published::<()>(Written::Credentials, &Err(failure.clone()));
-                self.can_not_read_vault(&failure);
-            }
+            Ok(Finished::Vault(Reading { read, result })) => self.can_not_read_vault(read, &result),
             Ok(Finished::Plan(outcome)) => self.finish_plan(outcome),
             Err(_) => self.start_over(),
         }
@@ -115,8 +111,10 @@ impl Reconciler {
     }
 
     /// Before it is known what stands there nothing may be written, for that might remove something from it.
-    fn can_not_read_vault(&mut self, failure: &Failure) {
-        match self.custody.not_read(failure, Instant::now()) {
+    fn can_not_read_vault(&mut self, part: Vault, result: &Result<(), Failure>) {
+        self.edges.metrics.published(Written::Credentials, result);
+        let Err(failure) = result else { return };
+        match self.custody.not_read(part, failure, Instant::now()) {
             Tidings::New => {
                 tracing::warn!(%failure, "the gathered credentials could not be read; trying again");
             }

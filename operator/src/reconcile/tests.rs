@@ -300,6 +300,21 @@ async fn gathered_credentials_that_can_not_be_written_keep_no_other_table_waitin
     bench.written("secrets/weir-credentials-3").await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn only_those_gathered_credentials_are_read_again_that_could_not_be_read() {
+    let (_tenure, gate) = Gate::open_for(Duration::from_hours(1));
+    let bench = bench(gate);
+    bench.mock.be_busy("secrets/weir-credentials-3", 2);
+    bench.list_all().await;
+    bench.written("configmaps/weir-ns-a").await;
+    let reads = bench.mock.reads();
+    let of = |shard: char| {
+        let path = format!("secrets/weir-credentials-{shard}");
+        reads.iter().filter(|read| **read == path).count()
+    };
+    assert_eq!((of('0'), of('3'), reads.len()), (1, 3, 18));
+}
+
 /// A Secret whose values are as long as they may be.
 fn large_secret(name: &str, created: i64, keys: usize) -> ObservedSecret {
     let values = (0..keys).map(|key| (format!("k{key}"), SecretBytes::new(vec![b'x'; MAX_VALUE])));
