@@ -323,6 +323,10 @@ impl Reconciler {
         self.work.write_as(None);
         self.custody = Custody::new(Instant::now());
         self.start_over();
+        if term.is_some() {
+            // What routers said before is no news, and is not said again if nobody noticed the end of the last tenure.
+            self.hear_routers();
+        }
     }
 
     /// Routers have said something new.

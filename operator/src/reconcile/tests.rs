@@ -315,6 +315,30 @@ async fn only_those_gathered_credentials_are_read_again_that_could_not_be_read()
     assert_eq!((of('0'), of('3'), reads.len()), (1, 3, 18));
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_routers_have_said_counts_in_a_tenure_that_begins_before_they_say_it_again() {
+    let (tenure, gate) = Gate::open_for(Duration::from_hours(1));
+    let bench = bench(gate);
+    bench.list_all().await;
+    bench.tell(Change::Provider(Delta::Applied(provider()))).await;
+    bench.quiet().await;
+    let told = || bench.mock.reasons("loadbalancingpolicies/x/status", "Programmed");
+    assert_eq!(told().last().map(String::as_str), Some("NoRouters"));
+    let before = told().len();
+    tenure.send_replace(None);
+    bench.quiet().await;
+    Gate::reopen(&tenure, 2, Duration::from_hours(1));
+    let mut changed = policy();
+    (
+        changed.record.version,
+        changed.record.generation,
+        changed.value.generation,
+    ) = (1_000, 2, 2);
+    bench.tell(Change::LoadBalancing(Delta::Applied(changed))).await;
+    bench.quiet().await;
+    assert_eq!(told()[before..], ["NoRouters"]);
+}
+
 /// A Secret whose values are as long as they may be.
 fn large_secret(name: &str, created: i64, keys: usize) -> ObservedSecret {
     let values = (0..keys).map(|key| (format!("k{key}"), SecretBytes::new(vec![b'x'; MAX_VALUE])));
