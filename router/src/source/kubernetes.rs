@@ -12,6 +12,7 @@ use kube::runtime::WatchStreamExt as _;
 use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
 use kube::{Api, Client, Config, ResourceExt as _};
+use tokio::time::timeout;
 use weir_table::codec::{GZIP_KEY, PLAIN_KEY, Stored};
 use weir_table::credential::{secret_name, shards};
 use weir_table::{CredentialId, Scope};
@@ -28,6 +29,10 @@ const NAMESPACE_LABEL: &str = "weir.dev/namespace";
 /// The longest wait before a failed watch is tried again. The client library's half a minute, once for the
 /// failure and once more for the full list that follows an outage, would be a minute of stale tables.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// A watch that has not failed for so long works again, even where nothing happens that it could tell. Longer
+/// than it takes to connect in vain.
+const QUIET: Duration = Duration::from_mins(1);
 
 /// How long the API server may say nothing on a connection that waits for it. It sends every watch a bookmark once
 /// a minute, so that one which is silent for twice as long leads nowhere: it broke without anybody having been told.
@@ -88,15 +93,24 @@ async fn follow<K>(
 ) {
     let mut events = pin!(events.backoff(Capped(DefaultBackoff::default())));
     let mut started = false;
+    let mut told = Told { part, failure: None };
     loop {
-        let event = match events.try_next().await {
+        let Ok(event) = timeout(QUIET, events.try_next()).await else {
+            told.works();
+            continue;
+        };
+        let event = match event {
             Ok(Some(event)) => event,
             Ok(None) => return,
             Err(error) => {
-                tracing::warn!(%error, "a watch failed and is tried again; what was read before still serves");
+                told.failed(&error);
                 continue;
             }
         };
+        // A list begins before the API server has answered.
+        if !matches!(event, Event::Init) {
+            told.works();
+        }
         let listed = matches!(event, Event::InitDone);
         let mut updates = reader.read(event);
         if listed && !started {
@@ -111,6 +125,56 @@ async fn follow<K>(
     }
 }
 
+/// What was last told of a watch. Neither an attempt that fails like the one before nor one that succeeds like the one
+/// before is worth a line.
+struct Told {
+    part: Part,
+    failure: Option<String>,
+}
+
+/// Whether something was told before.
+#[derive(Debug, PartialEq, Eq)]
+enum Tidings {
+    New,
+    Old,
+}
+
+impl Told {
+    fn failed(&mut self, error: &watcher::Error) -> Tidings {
+        let (part, error) = (self.part, error.to_string());
+        if self.failure.as_ref() == Some(&error) {
+            tracing::debug!(?part, error, "the watch fails again");
+            return Tidings::Old;
+        }
+        tracing::warn!(
+            ?part,
+            error,
+            "a watch failed and is tried again; what was read before still serves"
+        );
+        self.failure = Some(error);
+        Tidings::New
+    }
+
+    fn works(&mut self) -> Tidings {
+        if self.failure.take().is_none() {
+            return Tidings::Old;
+        }
+        tracing::info!(part = ?self.part, "the watch works again");
+        Tidings::New
+    }
+}
+
+/// The wait after a failed attempt where the client library, which spreads its waits at random, proposes `wait`. One
+/// that is cut short is spread anew, over the second half, by the fraction of a second in it: routers that were cut
+/// off together must not come back in step.
+fn capped(wait: Duration) -> Duration {
+    if wait <= LONGEST_WAIT {
+        return wait;
+    }
+    let fraction = f64::from(wait.subsec_nanos()) / 1e9;
+    LONGEST_WAIT.mul_f64(0.5 + fraction / 2.0)
+}
+
 /// The client library's backoff, with a shorter longest wait.
 struct Capped(DefaultBackoff);
 
@@ -118,7 +182,7 @@ impl Iterator for Capped {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
-        self.0.next().map(|wait| wait.min(LONGEST_WAIT))
+        self.0.next().map(capped)
     }
 }
 
@@ -252,16 +316,20 @@ fn values(object: SecretObject) -> BTreeMap<CredentialId, Secret> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::time::Duration;
 
     use k8s_openapi::ByteString;
     use k8s_openapi::api::core::v1::{ConfigMap, Secret as SecretObject};
-    use kube::runtime::watcher::Event;
+    use kube::core::Status;
+    use kube::runtime::watcher::{self, DefaultBackoff, Event};
     use weir_table::codec::PLAIN_KEY;
     use weir_table::{CredentialId, Scope};
 
-    use super::{NAMESPACE_LABEL, Reader as _, Shard, TABLE_LABEL, Tables};
-    use crate::source::Update;
+    use super::{
+        Capped, LONGEST_WAIT, NAMESPACE_LABEL, Reader as _, Shard, TABLE_LABEL, Tables, Tidings, Told, capped,
+    };
+    use crate::source::{Part, Update};
 
     fn table(namespace: &str) -> ConfigMap {
         let mut object = ConfigMap::default();
@@ -293,6 +361,37 @@ mod tests {
         assert!(tables.read(Event::InitApply(table("a"))).is_empty());
         assert_eq!(said(tables.read(Event::InitDone)), ["table a", "gone old"]);
         assert_eq!(said(tables.read(Event::Delete(table("a")))), ["gone a"]);
+    }
+
+    #[test]
+    fn waits_that_are_cut_short_are_spread() {
+        let wait = |millis| capped(Duration::from_millis(millis));
+        assert_eq!(wait(1_900), Duration::from_millis(1_900));
+        assert!(wait(30_100) < wait(30_500) && wait(30_500) < wait(30_900));
+        assert!(wait(30_000) >= LONGEST_WAIT / 2);
+        let waits: Vec<Duration> = Capped(DefaultBackoff::default()).take(20).collect();
+        assert!(waits.iter().all(|wait| *wait <= LONGEST_WAIT), "{waits:?}");
+        assert!(waits.iter().collect::<BTreeSet<_>>().len() > 10, "{waits:?}");
+    }
+
+    #[test]
+    fn a_watch_that_fails_tells_of_the_first_time_of_another_reason_and_of_the_end() {
+        let said = |message: &str| watcher::Error::WatchError(Box::new(Status::failure(message, "Test")));
+        let mut told = Told {
+            part: Part::Tables,
+            failure: None,
+        };
+        assert_eq!(told.works(), Tidings::Old);
+        let news = ["busy", "busy", "forbidden", "forbidden", "busy"].map(|word| told.failed(&said(word)));
+        let expected = [
+            Tidings::New,
+            Tidings::Old,
+            Tidings::New,
+            Tidings::Old,
+            Tidings::New,
+        ];
+        assert_eq!(news, expected);
+        assert_eq!([told.works(), told.works()], [Tidings::New, Tidings::Old]);
     }
 
     #[test]
