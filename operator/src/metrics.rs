@@ -100,6 +100,7 @@ pub struct Metrics {
     tables_unpublished: Family<ReasonLabel, Gauge>,
     foreign_changes: Family<ForeignLabel, Counter>,
     status_patches: Family<ResultLabel, Counter>,
+    events: Family<ResultLabel, Counter>,
     watch_errors: Family<WatchLabels, Counter>,
     watches_failing: Family<WatchLabels, Gauge>,
     table_bytes: Family<TableLabel, Gauge<f64, AtomicU64>>,
@@ -148,6 +149,7 @@ impl Default for Metrics {
             ),
             foreign_changes: all.plain("foreign_changes", "Changes by others of what the operator wrote"),
             status_patches: all.plain("status_patches", "Writes of statuses"),
+            events: all.plain("events", "Writes of Events"),
             watch_errors: all.plain("watch_errors", "Failures of watches"),
             watches_failing: all.plain("watches_failing", "Watches that fail now"),
             table_bytes: all.plain("table_bytes", "Size of each table's document"),
@@ -190,6 +192,15 @@ impl Metrics {
     /// A status was written, or not.
     pub fn reported<T>(&self, result: &Result<T, Failure>) {
         self.status_patches
+            .get_or_create(&ResultLabel {
+                result: ending(result),
+            })
+            .inc();
+    }
+
+    /// An Event was written, or not.
+    pub fn told<T>(&self, result: &Result<T, Failure>) {
+        self.events
             .get_or_create(&ResultLabel {
                 result: ending(result),
             })
@@ -317,6 +328,7 @@ mod tests {
         metrics.unpublished(&[("Quota", 1)].into());
         metrics.foreign_change(Foreign::Table);
         metrics.reported(&Ok(()));
+        metrics.told(&Ok(()));
         metrics.watch_failed("Secret", Trouble::Forbidden);
         metrics.watch_fails("Secret", Trouble::Forbidden);
         metrics.table_size(&Scope::Cluster, 1);
@@ -341,7 +353,7 @@ mod tests {
                 kind => format!("\n| `{name}` | {kind} |"),
             })
             .collect();
-        assert_eq!(rows.len(), 16, "{text}");
+        assert_eq!(rows.len(), 17, "{text}");
         for row in rows {
             assert!(page.contains(&row), "{row}");
         }

@@ -24,6 +24,7 @@ use weir_policy::verdict::{
 
 use crate::MANAGER;
 use crate::lease::Gate;
+use crate::metrics::Metrics;
 use crate::observe::{Status, version};
 use crate::publish::{Failure, send};
 
@@ -209,6 +210,7 @@ pub struct Reporter {
     client: Client,
     recorder: Recorder,
     gate: Gate,
+    metrics: Metrics,
 }
 
 impl std::fmt::Debug for Reporter {
@@ -221,11 +223,12 @@ impl std::fmt::Debug for Reporter {
 
 impl Reporter {
     /// A reporter; `recorder` is to be the only one, so that repeated Events are counted instead of repeated.
-    pub fn new(client: Client, recorder: Recorder, gate: Gate) -> Self {
+    pub fn new(client: Client, recorder: Recorder, gate: Gate, metrics: Metrics) -> Self {
         Self {
             client,
             recorder,
             gate,
+            metrics,
         }
     }
 
@@ -247,7 +250,7 @@ impl Reporter {
         Ok(version(&written.metadata))
     }
 
-    /// An Event is a courtesy: one that can't be written is not tried again.
+    /// An Event is a courtesy: one that can't be written is counted, and not tried again.
     async fn tell(&self, report: &Report, transition: &Transition) {
         let event = Event {
             type_: match transition.mood {
@@ -259,8 +262,11 @@ impl Reporter {
             action: "Reconcile".to_owned(),
             secondary: None,
         };
-        if let Err(error) = self.recorder.publish(&event, &reference(report)).await {
-            tracing::debug!(object = %report.object, error = %crate::publish::describe(&error), "no Event");
+        let told = self.recorder.publish(&event, &reference(report)).await;
+        let told = told.map_err(Failure::from);
+        self.metrics.told(&told);
+        if let Err(failure) = told {
+            tracing::debug!(object = %report.object, %failure, "no Event");
         }
     }
 

@@ -70,7 +70,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let elector = Elector::new(lease, &args.lease_name, &identity, metrics.clone());
     let gate = elector.gate();
     let recorder = Recorder::new(client.clone(), source(identity));
-    let reporter = Reporter::new(client.clone(), recorder, gate.clone());
+    let reporter = Reporter::new(client.clone(), recorder, gate.clone(), metrics.clone());
     let (synced, synced_rx) = watch::channel(false);
     let last = CancellationToken::new();
     let electing = tokio::spawn(elect(elector, synced_rx.clone(), last.clone()));

@@ -28,6 +28,7 @@ use crate::territory::Territory;
 /// A reconciler at work beside a mock of the API server.
 struct Bench {
     mock: Mock,
+    metrics: Metrics,
     changes: mpsc::Sender<Change>,
     stop: CancellationToken,
     _fleet: watch::Sender<Option<Arc<Fleet>>>,
@@ -48,15 +49,16 @@ fn bench_in(gate: Gate, territory: Territory) -> Bench {
     let (expected, expected_rx) = watch::channel(None);
     let (fleet_tx, fleet) = watch::channel(None);
     let recorder = Recorder::new(client.clone(), "test".to_owned().into());
+    let metrics = Metrics::default();
     let edges = Edges {
-        reporter: Reporter::new(client.clone(), recorder, gate.clone()),
+        reporter: Reporter::new(client.clone(), recorder, gate.clone(), metrics.clone()),
         client,
         namespace: "weir-system".into(),
         territory,
         namespaced_providers: NamespacedProviders::Enabled,
         router_admin_port: 9090,
         gate,
-        metrics: Metrics::default(),
+        metrics: metrics.clone(),
         synced,
         expected,
         fleet,
@@ -67,6 +69,7 @@ fn bench_in(gate: Gate, territory: Territory) -> Bench {
     tokio::spawn(Reconciler::new(edges).run(receiver, stop.clone()));
     Bench {
         mock,
+        metrics,
         changes,
         stop,
         _fleet: fleet_tx,
@@ -459,6 +462,23 @@ async fn a_status_that_can_not_be_written_is_tried_ever_less_often() {
     bench.mock.relent();
     sleep(Duration::from_secs(20)).await;
     bench.written("loadbalancingpolicies/x/status").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_can_not_be_written_is_counted_and_keeps_no_status_waiting() {
+    let (_tenure, gate) = Gate::open_for(Duration::from_mins(1));
+    let bench = bench(gate);
+    bench.mock.refuse("events");
+    bench.list_all().await;
+    bench.written("loadbalancingpolicies/x/status").await;
+    bench.quiet().await;
+    let text = bench.metrics.render();
+    for line in [
+        r#"weir_operator_events_total{result="Invalid"} 1"#,
+        r#"weir_operator_status_patches_total{result="Done"} 1"#,
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -119,7 +119,7 @@ impl Scene {
 
     /// Sees that all is well, with the right.
     pub(super) async fn heal(&mut self, needed: &Use) -> Result<()> {
-        if needed.symptom == Symptom::Silence {
+        if needed.symptom == Symptom::EventsFailed {
             // An Event that was not told is not told later.
             self.step += 1;
             self.act(needed.deed).await?;
@@ -225,6 +225,7 @@ impl Scene {
         match symptom {
             Symptom::WatchErrors(_)
             | Symptom::StatusesFailed
+            | Symptom::EventsFailed
             | Symptom::PublishesFailed(_)
             | Symptom::LeaseErrors => Ok(self.count(symptom).await? > self.counted),
             Symptom::Logged(text) | Symptom::RouterLogged(text) => {
@@ -232,8 +233,6 @@ impl Scene {
                 let since = usize::try_from(self.log)?;
                 Ok(String::from_utf8_lossy(&log[since..]).contains(text))
             }
-            // What is not there is seen beside what is: the status was written.
-            Symptom::Silence => Ok(true),
             Symptom::Stale => {
                 let metrics = self.site.router_metrics(RESTARTED).await?;
                 Ok(metrics.lines().any(|line| line == "weir_router_tables_stale 1"))
@@ -248,6 +247,7 @@ impl Scene {
                 format!("weir_operator_watch_errors_total{{kind=\"{kind}\",reason=\"Forbidden\"}}")
             }
             Symptom::StatusesFailed => r#"weir_operator_status_patches_total{result="Forbidden"}"#.to_owned(),
+            Symptom::EventsFailed => r#"weir_operator_events_total{result="Forbidden"}"#.to_owned(),
             Symptom::PublishesFailed(kind) => {
                 format!("weir_operator_publishes_total{{kind=\"{kind}\",result=\"Forbidden\"}}")
             }

@@ -60,8 +60,8 @@ pub(super) enum Symptom {
     Logged(&'static str),
     /// The operator's count of failed requests for the Lease.
     LeaseErrors,
-    /// There is no Event.
-    Silence,
+    /// The operator's count of Events that could not be written.
+    EventsFailed,
     /// The restarted router says that it is stale.
     Stale,
     /// The restarted router's log.
@@ -195,12 +195,13 @@ fn of_tables(verb: &str) -> Option<Use> {
 }
 
 fn of_events(verb: &str) -> Option<Use> {
+    let failed = Symptom::EventsFailed;
     Some(match verb {
-        "create" => needed("tell of a trouble", Deed::Tell, Symptom::Silence, Missed::AtOnce),
+        "create" => needed("tell of a trouble", Deed::Tell, failed, Missed::AtOnce),
         "patch" => needed(
             "count it when it comes back",
             Deed::TellAgain,
-            Symptom::Silence,
+            failed,
             Missed::AtOnce,
         ),
         _ => return None,
