@@ -405,10 +405,13 @@ mod tests {
     use std::time::Duration;
 
     use k8s_openapi::api::coordination::v1::Lease;
-    use k8s_openapi::jiff::Timestamp;
+    use k8s_openapi::jiff::{SignedDuration, Timestamp};
+    use kube::Api;
     use tokio::time::Instant;
 
-    use super::{DURATION, Gate, Sighting, skew};
+    use super::{DURATION, Elector, Gate, Sighting, skew};
+    use crate::api_mock::Mock;
+    use crate::metrics::Metrics;
 
     fn held_by(holder: &str, version: &str) -> Lease {
         let nobody = Sighting {
@@ -494,6 +497,35 @@ mod tests {
         lease.metadata.managed_fields = serde_json::from_value(entries).expect("entries");
         let now: Timestamp = "2026-01-01T00:01:07.9Z".parse().expect("a time");
         assert_eq!(skew(&lease, now), Some(7));
+    }
+
+    /// A renewal that the API server dates so many seconds before noon.
+    fn renewed(seconds: i64) -> Lease {
+        let mut lease = held_by("a", "7");
+        let time = noon() - SignedDuration::from_secs(seconds);
+        let entries = serde_json::json!([{"manager": "weir-operator", "time": time.to_string()}]);
+        lease.metadata.managed_fields = serde_json::from_value(entries).expect("entries");
+        lease
+    }
+
+    fn noon() -> Timestamp {
+        "2026-01-01T12:00:00Z".parse().expect("a time")
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_off_is_measured_with_each_renewal_and_told_once() {
+        let metrics = Metrics::default();
+        let api = Api::namespaced(Mock::default().client(), "weir-system");
+        let mut elector = Elector::new(api, "weir-operator", "a", metrics.clone());
+        let mut told = Vec::new();
+        for seconds in [3, -40, -41, -44, -60, -4, 50] {
+            let before = elector.skew;
+            elector.compare_clocks(&renewed(seconds), noon());
+            let line = format!("weir_operator_clock_skew_seconds {seconds}\n");
+            assert!(metrics.render().contains(&line), "{line}");
+            told.extend((elector.skew != before).then_some(elector.skew));
+        }
+        assert_eq!(told, [-40, -60, 50]);
     }
 
     #[test]
