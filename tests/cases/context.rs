@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard, OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use weir_tests::{
     cluster::{Cluster, TEST_LABEL},
@@ -83,11 +83,14 @@ impl Context {
         }
     }
 
-    /// Fails if an operator has ever written a status that breaks a rule, in any installation that the case used.
+    /// Fails if an operator has ever written a status that breaks a rule, in any installation that the case used. Each
+    /// has providers, and so statuses: one without any has not been judged.
     pub(crate) async fn judge(&self) -> Result<()> {
         let judges = std::mem::take(&mut *self.judges());
         for judge in judges {
-            tokio::task::spawn_blocking(move || judge.judge()).await??;
+            let log = judge.audit_log.clone();
+            let statuses = tokio::task::spawn_blocking(move || judge.judge()).await??;
+            ensure!(statuses > 0, "{} has no status of the operator's", log.display());
         }
         Ok(())
     }

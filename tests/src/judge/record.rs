@@ -129,17 +129,18 @@ pub struct Place {
 /// Reads every status that `operator` wrote, and every router's places.
 pub fn read(audit_log: &Path, operator: &str) -> Result<Vec<Entry>> {
     let file = File::open(audit_log).with_context(|| format!("reading {}", audit_log.display()))?;
-    let mut entries = Vec::new();
-    for line in BufReader::new(file).lines() {
-        let line = line?;
+    read_from(BufReader::new(file), operator).with_context(|| format!("reading {}", audit_log.display()))
+}
+
+fn read_from(mut log: impl BufRead, operator: &str) -> Result<Vec<Entry>> {
+    let (mut entries, mut line) = (Vec::new(), String::new());
+    // The last line may still be being written.
+    while log.read_line(&mut line)? > 0 && line.ends_with('\n') {
         if line.contains("\"status\"") || line.contains("\"endpointslices\"") {
-            // The last line may still be being written.
-            entries.extend(
-                serde_json::from_str(&line)
-                    .ok()
-                    .and_then(|event| entry(event, operator)),
-            );
+            let event = serde_json::from_str(&line);
+            entries.extend(entry(event.with_context(|| line.clone())?, operator)?);
         }
+        line.clear();
     }
     Ok(entries)
 }
@@ -150,7 +151,9 @@ struct Event {
     verb: String,
     request_received_timestamp: Timestamp,
     user: User,
+    #[serde(default)]
     object_ref: Reference,
+    #[serde(default)]
     response_status: Answer,
     #[serde(default)]
     response_object: Value,
@@ -171,12 +174,14 @@ struct Reference {
     name: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Answer {
     code: u16,
 }
 
-fn entry(event: Event, operator: &str) -> Option<Entry> {
+/// What matters of an event, if anything does.
+fn entry(event: Event, operator: &str) -> Result<Option<Entry>> {
     let Event {
         verb,
         request_received_timestamp: time,
@@ -186,32 +191,37 @@ fn entry(event: Event, operator: &str) -> Option<Entry> {
         response_object: object,
     } = event;
     if !(200..300).contains(&response_status.code) {
-        return None;
+        return Ok(None);
     }
     if object_ref.resource == "endpointslices" {
         let is_ready = verb != "delete" && object["endpoints"][0]["conditions"]["ready"] == true;
         let name = object_ref.name;
-        return Some(Entry::Place(Place { time, name, is_ready }));
+        return Ok(Some(Entry::Place(Place { time, name, is_ready })));
     }
     let is_status = object_ref.api_group == "weir.dev" && object_ref.subresource == "status";
-    (is_status && user.username == operator)
-        .then(|| written(time, &object))?
-        .map(Entry::Status)
+    if !is_status || user.username != operator {
+        return Ok(None);
+    }
+    let status = written(time, &object)
+        .with_context(|| format!("the status of {} {}", object_ref.resource, object_ref.name))?;
+    Ok(Some(Entry::Status(status)))
 }
 
 /// Reads an object as the API server answered it.
-pub fn written(time: Timestamp, object: &Value) -> Option<Written> {
+pub fn written(time: Timestamp, object: &Value) -> Result<Written> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut status: Status = serde_json::from_value(object["status"].clone()).ok()?;
+    let mut status: Status = serde_json::from_value(object["status"].clone())?;
     status
         .conditions
         .retain(|condition| OURS.contains(&condition.kind.as_str()));
-    Some(Written {
+    Ok(Written {
         time,
         kind: text(&object["kind"]),
         namespace: text(&object["metadata"]["namespace"]),
         name: text(&object["metadata"]["name"]),
-        generation: object["metadata"]["generation"].as_i64()?,
+        generation: object["metadata"]["generation"]
+            .as_i64()
+            .context("no generation")?,
         status,
     })
 }
@@ -220,7 +230,7 @@ pub fn written(time: Timestamp, object: &Value) -> Option<Written> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Entry, entry};
+    use super::{Entry, entry, read_from};
 
     fn event(user: &str, code: u16) -> Value {
         json!({
@@ -240,7 +250,7 @@ mod tests {
     }
 
     fn read(event: Value) -> Option<Entry> {
-        entry(serde_json::from_value(event).unwrap(), "the-operator")
+        entry(serde_json::from_value(event).unwrap(), "the-operator").unwrap()
     }
 
     #[test]
@@ -253,6 +263,22 @@ mod tests {
         assert_eq!(written.status.condition("Theirs"), None);
         assert!(read(event("somebody", 200)).is_none());
         assert!(read(event("the-operator", 409)).is_none());
+    }
+
+    #[test]
+    fn only_a_last_line_without_an_end_may_be_unreadable() {
+        let whole = format!("{}\n", event("the-operator", 200));
+        let (half, _) = whole.split_at(whole.len() / 2 + 1);
+        let count = |log: &str| read_from(log.as_bytes(), "the-operator").map(|entries| entries.len());
+        assert_eq!(count(&format!("{whole}{whole}{half}")).unwrap(), 2);
+        assert!(count(&format!("{whole}{half}\n{whole}")).is_err());
+    }
+
+    #[test]
+    fn a_status_of_the_operators_that_can_not_be_read_is_an_error() {
+        let mut event = event("the-operator", 200);
+        event["responseObject"]["metadata"]["generation"].take();
+        assert!(entry(serde_json::from_value(event).unwrap(), "the-operator").is_err());
     }
 
     #[test]
