@@ -11,13 +11,14 @@ pub(crate) mod upgrade;
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use tokio::time::Instant;
 use weir_tests::{
+    client::Shape,
     fixtures::{load_balancing, model},
     identity::SYSTEM,
-    load::Pace,
+    load::{Pace, Report},
     poll::eventually,
     site::{Site, Ways},
 };
@@ -29,6 +30,12 @@ const SOON: Duration = Duration::from_secs(30);
 
 /// How soon after a fault a change must be served everywhere.
 const HEALING: Duration = Duration::from_mins(1);
+
+/// The operator's count of failed watches.
+const WATCH_ERRORS: &str = "weir_operator_watch_errors_total";
+
+/// How many requests the load sends each second.
+const RATE: u32 = 40;
 
 /// Where a fault happens: an installation, and a namespace with one policy in it that is under load.
 pub(crate) struct Scene {
@@ -92,19 +99,18 @@ impl Scene {
             .context("the ways to the API server are direct")
     }
 
-    /// How many failures of watches the operator counts, of all kinds or of one (`{kind="…"`).
-    async fn watch_errors(&self, kind: &str) -> Result<u64> {
+    /// How much the operator counts, in all of its series whose lines have all of these words.
+    async fn counted(&self, words: &[&str]) -> Result<u64> {
         let metrics = self.site.operator_metrics().await?;
-        Ok(total(
-            &metrics,
-            &format!("weir_operator_watch_errors_total{kind}"),
-        ))
+        Ok(total_of(&metrics, |line| {
+            words.iter().all(|word| line.contains(word))
+        }))
     }
 
-    /// Waits until the operator counts more of them than `before`.
-    async fn counts_watch_errors(&self, kind: &str, before: u64) -> Result<()> {
-        let probe = async || Ok((self.watch_errors(kind).await? > before).then_some(()));
-        eventually("the operator to count a failed watch", SOON, probe).await
+    /// Waits until the operator counts more of it than `before`: the installation is not new, nor are its counts.
+    async fn counts(&self, words: &[&str], before: u64) -> Result<()> {
+        let probe = async || Ok((self.counted(words).await? > before).then_some(()));
+        eventually(&format!("the operator to count {words:?}"), SOON, probe).await
     }
 
     /// Waits until the operator leads, or does not.
@@ -136,6 +142,19 @@ fn total_of(metrics: &str, is_wanted: impl Fn(&str) -> bool) -> u64 {
         .sum()
 }
 
+/// Fails unless every request was answered well, there were at least half of those that were due in this time, and
+/// plain and streamed ones alike.
+fn went_on(report: &Report, lasted: Duration) -> Result<()> {
+    let due = u64::from(RATE) * lasted.as_secs();
+    report.all_good(usize::try_from(due / 2)?.max(1))?;
+    for shape in [Shape::Plain, Shape::Streamed] {
+        let answers = report.observations.iter().filter(|answer| answer.shape == shape);
+        let share = answers.count() * 3;
+        ensure!(share >= report.observations.len(), "hardly any {shape:?} answers");
+    }
+    Ok(())
+}
+
 /// Lets a fault happen, on the installation that faults share.
 async fn under_load(context: &Context, fault: impl AsyncFnOnce(&Scene) -> Result<()>) -> Result<()> {
     let mut lent = context.troubled().await;
@@ -152,18 +171,18 @@ async fn under_load(context: &Context, fault: impl AsyncFnOnce(&Scene) -> Result
 /// Lets a fault happen under load; no request may fail, and a change made afterwards must be served soon.
 async fn survived(site: Arc<Site>, fault: impl AsyncFnOnce(&Scene) -> Result<()>) -> Result<()> {
     let scene = Scene::new(site).await?;
-    let running = scene.site.load(&scene.name(), Pace::PerSecond(40)).start();
-    let began = Instant::now();
+    let running = scene.site.load(&scene.name(), Pace::PerSecond(RATE)).start();
+    let started = Instant::now();
     fault(&scene).await?;
-    let took = began.elapsed();
+    let took = started.elapsed();
     let began = Instant::now();
     scene.programmed(99, HEALING).await.context("after the fault")?;
     let healed = began.elapsed();
-    let report = running.stop().await;
+    let (report, lasted) = (running.stop().await, started.elapsed());
     figure(&format!(
         "a fault of {took:.1?}: {} answers, {} failed; a change after it was served everywhere within {healed:.1?}",
         report.total(),
         report.failed()
     ));
-    report.all_good(1)
+    went_on(&report, lasted)
 }

@@ -61,6 +61,8 @@ pub struct Observation {
     pub key: String,
     /// Which of [`Load::routers`] answered.
     pub router: usize,
+    /// In which shape.
+    pub shape: Shape,
     /// When it was sent.
     pub began: Instant,
     /// How long the whole answer took.
@@ -224,7 +226,7 @@ impl Shared {
             .chat(load.routers[router], &load.model, &key, shape)
             .await;
         match answer.and_then(|answer| checked(answer, shape, load.words)) {
-            Ok(answer) => self.succeed(observation(key, router, began, &answer)),
+            Ok(answer) => self.succeed(observation((key, router, shape), began, &answer)),
             Err(error) => self.fail(format!("{shape:?}: {error:#}")),
         }
     }
@@ -257,7 +259,7 @@ fn checked(answer: Answer, shape: Shape, words: usize) -> Result<Answer> {
     Ok(answer)
 }
 
-fn observation(key: String, router: usize, began: Instant, answer: &Answer) -> Observation {
+fn observation((key, router, shape): (String, usize, Shape), began: Instant, answer: &Answer) -> Observation {
     let header = |name: &str| answer.header(name).to_owned();
     let (model, path, table) = (
         header("x-weir-model"),
@@ -267,6 +269,7 @@ fn observation(key: String, router: usize, began: Instant, answer: &Answer) -> O
     Observation {
         key,
         router,
+        shape,
         began,
         latency: began.elapsed(),
         model,

@@ -7,6 +7,11 @@ use weir_tests::{identity::SYSTEM, poll::eventually};
 use super::{SOON, Scene, under_load};
 use crate::context::Context;
 
+/// The words of the operator's count of changes by others.
+fn foreign(kind: &str) -> [&str; 2] {
+    ["weir_operator_foreign_changes_total", kind]
+}
+
 /// What a table's ConfigMap holds, whatever its version.
 fn content(map: &Value) -> [Value; 4] {
     let metadata = &map["metadata"];
@@ -32,7 +37,8 @@ async fn is_mended(scene: &Scene, before: &Value, meddled: Option<&Value>) -> Re
 pub(crate) async fn a_table_that_somebody_edits_or_deletes_is_mended(context: &Context) -> Result<()> {
     under_load(context, async |scene| {
         let cluster = &scene.site.cluster;
-        let before = scene.table().await?;
+        let (before, count) = (scene.table().await?, foreign(r#"kind="Table""#));
+        let counted = scene.counted(&count).await?;
         let name = before["metadata"]["name"].as_str().context("a table without a name")?;
         // By server-side apply with force: the data is somebody else's now.
         let theirs = json!({
@@ -50,6 +56,7 @@ pub(crate) async fn a_table_that_somebody_edits_or_deletes_is_mended(context: &C
         is_mended(scene, &before, None).await?;
         cluster.delete("ConfigMap", Some(SYSTEM), name).await?;
         is_mended(scene, &before, Some(&before)).await?;
+        scene.counts(&count, counted).await?;
         let rejected = scene.site.router_metrics(0).await?;
         ensure!(super::total(&rejected, "weir_router_table_rejects_total") >= 1, "no router says so: {rejected}");
         Ok(())
@@ -60,6 +67,8 @@ pub(crate) async fn a_table_that_somebody_edits_or_deletes_is_mended(context: &C
 pub(crate) async fn a_status_that_somebody_owns_is_taken_back(context: &Context) -> Result<()> {
     under_load(context, async |scene| {
         let (cluster, policy) = (&scene.site.cluster, scene.policy(1));
+        let count = foreign(r#"kind="Status""#);
+        let counted = scene.counted(&count).await?;
         let before = cluster.condition(&policy, "Ready", "True", SOON).await?;
         let condition = |kind: &str| {
             json!({
@@ -77,6 +86,7 @@ pub(crate) async fn a_status_that_somebody_owns_is_taken_back(context: &Context)
         cluster.apply_status(&theirs).await?;
         let after = cluster.condition(&policy, "Ready", "True", SOON).await?;
         ensure!(after["reason"] == before["reason"], "{after}");
+        scene.counts(&count, counted).await?;
         let told = cluster
             .get("LoadBalancingPolicy", Some(&scene.namespace), "p")
             .await?;

@@ -8,8 +8,11 @@ use weir_tests::{
     site::Ways,
 };
 
-use super::{HEALING, SOON, Scene, under_load};
+use super::{HEALING, SOON, Scene, WATCH_ERRORS, under_load};
 use crate::context::Context;
+
+/// The operator's count of watches that it may not open.
+const FORBIDDEN: [&str; 2] = [WATCH_ERRORS, "reason=\"Forbidden\""];
 
 /// Waits until the API server has noticed that an account may not, or may again, read what is in Weir's namespace.
 async fn may_read(scene: &Scene, account: &str, expected: bool) -> Result<()> {
@@ -42,6 +45,7 @@ pub(crate) async fn an_operator_without_rights_says_so_and_goes_on_once_it_has_t
             ["the lease can't be had", "forbidden"],
             ["the watch failed", "forbidden"],
         );
+        let counted = scene.counted(&FORBIDDEN).await?;
         let (leases, watches) = (site.operator.logged(&lease)?, site.operator.logged(&watch)?);
         cluster
             .delete("ClusterRoleBinding", None, OPERATOR_CLUSTER_ROLE)
@@ -51,6 +55,7 @@ pub(crate) async fn an_operator_without_rights_says_so_and_goes_on_once_it_has_t
         reconnect(scene, |ways| &ways.operator)?;
         scene.operator_says(&lease, leases).await?;
         scene.operator_says(&watch, watches).await?;
+        scene.counts(&FORBIDDEN, counted).await?;
         scene.operator_leads(false).await?;
         let policy = scene.apply(2).await?;
         identity::install(&cluster.kubectl).await?;
