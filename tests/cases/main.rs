@@ -302,6 +302,10 @@ fn charts() -> Vec<Case> {
         ),
         case!(
             Enclosed,
+            namespaces::cluster_providers_that_may_only_be_read_are_used_and_told_nothing
+        ),
+        case!(
+            Enclosed,
             charts::an_uninstall_leaves_policies_and_a_reinstall_takes_them_up
         ),
         case!(Enclosed, charts::helm_4_takes_over_a_release_of_helm_3),

@@ -6,16 +6,23 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use tokio::process::Command;
 use weir_tests::{
+    audit::Audit,
     client::{Client, Shape},
     cluster::{Cluster, current_condition},
     fake_provider::{FakeProvider, Recording},
-    fixtures::{self, load_balancing, model, provider, provider_secret},
+    fixtures::{self, cluster_provider, load_balancing, model, provider, provider_secret},
     identity::{self, OPERATOR, OPERATOR_CLUSTER_ROLE, ROUTER, SYSTEM},
     poll::{becomes, eventually},
     process::Process,
 };
 
-use crate::context::Context;
+use crate::{
+    context::Context,
+    rbac::{
+        Actor,
+        Verdict::{Allowed, Forbidden},
+    },
+};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -23,6 +30,23 @@ const SOON: Duration = Duration::from_secs(30);
 const SERVICE: &str = "weir-router";
 /// The Secret with the token of the router's admin port, which the operator makes.
 const TOKEN: &str = "weir-admin-token";
+
+/// What an operator may do with ClusterProviders.
+#[derive(Clone, Copy, Debug)]
+enum Access {
+    ReadOnly,
+    None,
+}
+
+impl Access {
+    /// The operator's argument for it; the chart's value is the variant's name.
+    const fn argument(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "read-only",
+            Self::None => "off",
+        }
+    }
+}
 
 /// An operator and a router, without any right beyond the namespaces that it was given.
 struct Confined {
@@ -32,24 +56,21 @@ struct Confined {
     operator_admin: SocketAddr,
     http: SocketAddr,
     _router: Process,
-    _provider: FakeProvider,
+    provider: FakeProvider,
 }
 
 pub(crate) async fn an_operator_without_rights_in_the_cluster_serves_its_namespaces(
     context: &Context,
 ) -> Result<()> {
     let cluster = context.own_cluster("namespaces").await?;
-    cluster.install().await?;
-    take_the_clusters_rights(&cluster).await?;
     let [one, two, other] = [
         cluster.namespace("one").await?,
         cluster.namespace("two").await?,
         cluster.namespace("other").await?,
     ];
-    identity::install_confined(&cluster.kubectl, &[&one, &two]).await?;
-    let audit =
-        weir_tests::audit::Audit::from_now(&cluster.control_plane.as_ref().context("ours")?.audit_log())?;
-    let site = start(context, cluster, &[&one, &two]).await?;
+    confine(&cluster, Access::None, &[&one, &two]).await?;
+    let audit = audit(&cluster)?;
+    let site = start(context, cluster, Access::None, &[&one, &two]).await?;
     for namespace in [&one, &two] {
         let policy = policy(namespace);
         let programmed = site.cluster.condition(&policy, "Programmed", "True", SOON);
@@ -61,7 +82,13 @@ pub(crate) async fn an_operator_without_rights_in_the_cluster_serves_its_namespa
     let unseen = unseen.context("the policy is there")?;
     ensure!(current_condition(&unseen, "Accepted").is_none(), "{unseen}");
 
-    let command = operator(context, &site.cluster.folder, site.operator_admin, &[&one])?;
+    let command = operator(
+        context,
+        &site.cluster.folder,
+        site.operator_admin,
+        Access::None,
+        &[&one],
+    )?;
     site.operator.restart(command).await?;
     site.answers(&two, 404).await?;
     site.answers(&one, 200).await?;
@@ -79,7 +106,60 @@ pub(crate) async fn an_operator_without_rights_in_the_cluster_serves_its_namespa
         gone,
     )
     .await?;
-    asked_for_nothing_it_may_not(&site, &audit)
+    asked_for_nothing_it_may_not(&site, &audit)?;
+    may_look_into(context, &site.cluster, [&one, &two], &other).await
+}
+
+/// By trying: the operator may read the Secrets of its own namespaces, and no others.
+async fn may_look_into(context: &Context, cluster: &Cluster, own: [&str; 2], other: &str) -> Result<()> {
+    let actor = Actor::new(context, cluster, OPERATOR).await?;
+    for namespace in own {
+        actor.may(Allowed, &format!("get secrets -n {namespace}")).await?;
+    }
+    actor.may(Forbidden, &format!("get secrets -n {other}")).await?;
+    actor
+        .may(Forbidden, &format!("get secret own-key -n {other}"))
+        .await?;
+    actor.may(Forbidden, "get secrets -A").await?;
+    actor.may(Forbidden, "get clusterproviders").await
+}
+
+pub(crate) async fn cluster_providers_that_may_only_be_read_are_used_and_told_nothing(
+    context: &Context,
+) -> Result<()> {
+    let cluster = context.own_cluster("read-only").await?;
+    let namespace = cluster.namespace("one").await?;
+    confine(&cluster, Access::ReadOnly, &[&namespace]).await?;
+    let audit = audit(&cluster)?;
+    let site = start(context, cluster, Access::ReadOnly, &[&namespace]).await?;
+    // With the second version, a status that was due for the first would have been written.
+    for version in ["one", "two"] {
+        site.routes_by_the_clusters(&namespace, version).await?;
+    }
+    let untold = site.cluster.get("ClusterProvider", None, "shared").await?;
+    let untold = untold.context("the provider is there")?;
+    ensure!(current_condition(&untold, "Accepted").is_none(), "{untold}");
+    asked_for_nothing_it_may_not(&site, &audit)?;
+    let writes = audit.counts(&identity::user(OPERATOR))?;
+    let is_told = writes.keys().any(|write| write.contains("clusterproviders"));
+    ensure!(!is_told && !writes.is_empty(), "{writes:?}");
+    let actor = Actor::new(context, &site.cluster, OPERATOR).await?;
+    actor.may(Allowed, "get clusterproviders").await
+}
+
+/// Gives the operator the rights of an installation in these namespaces alone.
+async fn confine(cluster: &Cluster, access: Access, namespaces: &[&str]) -> Result<()> {
+    cluster.install().await?;
+    take_the_clusters_rights(cluster).await?;
+    identity::install_confined(&cluster.kubectl, namespaces, &format!("{access:?}")).await
+}
+
+fn audit(cluster: &Cluster) -> Result<Audit> {
+    let control_plane = cluster
+        .control_plane
+        .as_ref()
+        .context("no control plane of our own")?;
+    Audit::from_now(&control_plane.audit_log())
 }
 
 /// Leaves the operator what it may do in Weir's own namespace.
@@ -94,7 +174,7 @@ fn policy(namespace: &str) -> Value {
     load_balancing(namespace, "p", &[model("own/model", 1)])
 }
 
-async fn start(context: &Context, cluster: Cluster, watched: &[&str]) -> Result<Confined> {
+async fn start(context: &Context, cluster: Cluster, access: Access, watched: &[&str]) -> Result<Confined> {
     let fake = FakeProvider::start(context.address(), Recording::Counts).await?;
     let everywhere = cluster
         .kubectl
@@ -113,7 +193,7 @@ async fn start(context: &Context, cluster: Cluster, watched: &[&str]) -> Result<
     }
     let (operator_admin, http) = (context.address(), context.address());
     let admin = SocketAddr::from((http.ip(), 9090));
-    let command = operator(context, &cluster.folder, operator_admin, watched)?;
+    let command = operator(context, &cluster.folder, operator_admin, access, watched)?;
     let operator = Process::spawn(OPERATOR, command, &cluster.folder)?;
     std::fs::write(
         cluster.folder.join("admin.token"),
@@ -134,7 +214,7 @@ async fn start(context: &Context, cluster: Cluster, watched: &[&str]) -> Result<
         operator_admin,
         http,
         _router: router,
-        _provider: fake,
+        provider: fake,
     })
 }
 
@@ -152,11 +232,22 @@ async fn made_token(cluster: &Cluster, operator: &Process) -> Result<String> {
     made.with_context(|| operator.log_tail())
 }
 
-fn operator(context: &Context, folder: &Path, admin: SocketAddr, watched: &[&str]) -> Result<Command> {
+fn operator(
+    context: &Context,
+    folder: &Path,
+    admin: SocketAddr,
+    access: Access,
+    watched: &[&str],
+) -> Result<Command> {
     let mut command = Command::new(context.tools.weir(OPERATOR)?);
     command.env("KUBECONFIG", folder.join(format!("{OPERATOR}.kubeconfig")));
     command.args(["--namespace", SYSTEM, "--router-service", SERVICE]);
-    command.args(["--cluster-providers", "off", "--namespaced-providers", "enabled"]);
+    command.args([
+        "--cluster-providers",
+        access.argument(),
+        "--namespaced-providers",
+        "enabled",
+    ]);
     command.args([
         "--admin-token-secret",
         TOKEN,
@@ -182,6 +273,26 @@ fn router(context: &Context, folder: &Path, http: SocketAddr, admin: SocketAddr)
 }
 
 impl Confined {
+    /// Has the policy of `namespace` use a version of a ClusterProvider, and asks it.
+    async fn routes_by_the_clusters(&self, namespace: &str, version: &str) -> Result<()> {
+        let target = format!("shared/{version}");
+        let policy = load_balancing(namespace, "p", &[model(&target, 1)]);
+        let shared = [
+            provider_secret(SYSTEM, "shared", "sk-shared"),
+            cluster_provider("shared", &self.provider.base_url(version)),
+            policy.clone(),
+        ];
+        self.cluster.apply_all(&shared).await?;
+        let programmed = self.cluster.condition(&policy, "Programmed", "True", SOON);
+        programmed.await.with_context(|| self.operator.log_tail())?;
+        let name = format!("policy/{namespace}/p");
+        let answer = self.client.chat(self.http, &name, "k", Shape::Plain).await?;
+        answer.content(Shape::Plain)?;
+        let routed = answer.header("x-weir-model");
+        ensure!(routed == target, "{routed}");
+        Ok(())
+    }
+
     /// Waits until the router answers a chat on the policy of `namespace` with this status.
     async fn answers(&self, namespace: &str, status: u16) -> Result<()> {
         let name = format!("policy/{namespace}/p");
@@ -194,7 +305,7 @@ impl Confined {
 }
 
 /// No request of the operator's was refused for lack of rights: reads are told in its log, writes in the audit.
-fn asked_for_nothing_it_may_not(site: &Confined, audit: &weir_tests::audit::Audit) -> Result<()> {
+fn asked_for_nothing_it_may_not(site: &Confined, audit: &Audit) -> Result<()> {
     let log = std::fs::read_to_string(site.operator.log())?;
     ensure!(
         !log.to_lowercase().contains("forbidden"),

@@ -15,7 +15,7 @@ use crate::context::Context;
 
 /// Whether a `kubectl` call is to be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+pub(crate) enum Verdict {
     Allowed,
     Forbidden,
 }
@@ -23,12 +23,13 @@ enum Verdict {
 use Verdict::{Allowed, Forbidden};
 
 /// A `ServiceAccount` at work.
-struct Actor {
+pub(crate) struct Actor {
     cluster: Cluster,
 }
 
 impl Actor {
-    async fn new(context: &Context, cluster: &Cluster, account: &str) -> Result<Self> {
+    /// Takes on an account, once it has its rights.
+    pub(crate) async fn new(context: &Context, cluster: &Cluster, account: &str) -> Result<Self> {
         let kubeconfig: PathBuf = identity::kubeconfig(&cluster.kubectl, account, &cluster.folder).await?;
         let actor = Self {
             cluster: Cluster::existing(&context.tools, &kubeconfig, &cluster.folder).await?,
@@ -47,7 +48,7 @@ impl Actor {
     }
 
     /// Runs `kubectl` with these words and fails unless the API server decides as expected.
-    async fn may(&self, verdict: Verdict, words: &str) -> Result<()> {
+    pub(crate) async fn may(&self, verdict: Verdict, words: &str) -> Result<()> {
         self.decide(verdict, words, "").await
     }
 

@@ -36,10 +36,11 @@ pub async fn install(kubectl: &Kubectl) -> Result<()> {
     install_rendered(kubectl, &[]).await
 }
 
-/// The same for an operator that only looks into these namespaces and its own, and takes ClusterProviders for absent.
-pub async fn install_confined(kubectl: &Kubectl, namespaces: &[&str]) -> Result<()> {
+/// The same for an operator that only looks into these namespaces and its own, with this access to ClusterProviders.
+pub async fn install_confined(kubectl: &Kubectl, namespaces: &[&str], access: &str) -> Result<()> {
     let watched = format!("watchNamespaces={}", json!(namespaces));
-    let values = ["--set-json", &watched, "--set=providers.cluster.access=None"];
+    let access = format!("--set=providers.cluster.access={access}");
+    let values = ["--set-json", &watched, &access];
     install_rendered(kubectl, &values).await
 }
 
