@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use crate::rendered::{container, find, of_kind, render, render_with, strings};
+use crate::rendered::{container, find, of_kind, pod, render, render_with, strings};
 
 #[tokio::test]
 async fn nobody_gets_in_by_default() -> Result<()> {
@@ -163,6 +163,24 @@ fn cluster_rights(objects: &[Value]) -> Vec<(String, String)> {
         )
     };
     rules.map(right).collect()
+}
+
+#[tokio::test]
+async fn a_token_of_ones_own_is_mounted_and_nobody_may_write_it() -> Result<()> {
+    let own = render_with(&["adminToken.existingSecret=\"own-token\""]).await?;
+    let secret = pod(&own, "router")?["volumes"][0]["secret"]["secretName"].clone();
+    assert_eq!(secret, "own-token");
+    let arguments = strings(&container(&own, "operator")?["args"], "");
+    assert!(
+        arguments.contains(&String::from("--admin-token-secret=own-token")),
+        "{arguments:?}"
+    );
+    let rules = |objects: &[Value]| -> Result<String> {
+        Ok(find(objects, "Role", "weir-operator")?["rules"].to_string())
+    };
+    assert!(rules(&render(&[]).await?)?.contains("weir-admin-token"));
+    assert!(!rules(&own)?.contains("-token"), "{}", rules(&own)?);
+    Ok(())
 }
 
 #[tokio::test]
