@@ -7,7 +7,7 @@ use weir_tests::{
     tools::{Helm, Tools, repository},
 };
 
-use crate::rendered::{full_values, helm, strings};
+use crate::rendered::{full_values, helm, other_values, strings};
 
 const CHARTS: [&str; 2] = ["weir", "weir-crds"];
 
@@ -31,10 +31,10 @@ async fn lint_has_nothing_to_say_in_either_helm() -> Result<()> {
             .run(&["lint", "--strict", &weir, &definitions])
             .await?
             .success()?;
-        charts
-            .run(&["lint", "--strict", &weir, "--values", &full_values()])
-            .await?
-            .success()?;
+        for values in [full_values(), other_values()] {
+            let lint = ["lint", "--strict", &weir, "--values", &values];
+            charts.run(&lint).await?.success()?;
+        }
     }
     Ok(())
 }

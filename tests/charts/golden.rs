@@ -9,7 +9,7 @@ use weir_tests::{
     tools::{Helm, Tools, repository},
 };
 
-use crate::rendered::{full_values, helm};
+use crate::rendered::{full_values, helm, other_values};
 
 /// How long a key is that `helm test` makes for itself.
 const KEY: usize = 40;
@@ -25,8 +25,14 @@ async fn full_values_render_what_the_golden_file_says() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_other_values_render_what_the_golden_file_says() -> Result<()> {
+    compare("other.yaml", &["--values", &other_values()]).await
+}
+
+#[tokio::test]
 async fn both_helms_render_the_same_objects() -> Result<()> {
-    for arguments in [&[][..], &["--values", &full_values()]] {
+    let (full, other) = (full_values(), other_values());
+    for arguments in [&[][..], &["--values", &full], &["--values", &other]] {
         let four = by_name(&helm()?.template(arguments).await?.success()?)?;
         let three = Charts::offline(&Tools::find()?, Helm::Three)?;
         let three = by_name(&three.template(arguments).await?.success()?)?;

@@ -25,7 +25,16 @@ pub(crate) async fn render_with(values: &[&str]) -> Result<Vec<Value>> {
 
 /// The file with as many values set as can be at once.
 pub(crate) fn full_values() -> String {
-    let path = repository().join("tests/charts/full.yaml");
+    values_file("full.yaml")
+}
+
+/// The file with the other side of every choice that the full one makes.
+pub(crate) fn other_values() -> String {
+    values_file("other.yaml")
+}
+
+fn values_file(name: &str) -> String {
+    let path = repository().join("tests/charts").join(name);
     path.display().to_string()
 }
 

@@ -8,30 +8,43 @@ use tokio::process::Command;
 use weir_tests::{
     cluster::Cluster,
     command::{self, Output},
-    helm::{Charts, objects},
+    helm::{Charts, chart, objects},
     poll::eventually,
     schemas,
     tools::{Helm, repository},
 };
 
-use super::{DEFINITIONS, Hand, NAMESPACE, RELEASE};
+use super::{DEFINITIONS, Hand, NAMESPACE, RELEASE, first_objects};
 use crate::context::Context;
 
 /// How long the server may take to publish the schemas of new definitions.
 const PUBLISHED: Duration = Duration::from_mins(1);
 
 /// The arguments of every rendering that is judged.
-fn renderings() -> [Vec<String>; 2] {
-    let full = repository().join("tests/charts/full.yaml");
-    [
-        Vec::new(),
-        vec![String::from("--values"), full.display().to_string()],
-    ]
+fn renderings() -> [Vec<String>; 3] {
+    let file = |name: &str| repository().join("tests/charts").join(name).display().to_string();
+    let with = |name: &str| vec![String::from("--values"), file(name)];
+    [Vec::new(), with("full.yaml"), with("other.yaml")]
 }
 
 async fn rendered(charts: &Charts, arguments: &[String]) -> Result<String> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     charts.template(&arguments).await?.success()
+}
+
+/// What the notes would say of an installation with these arguments.
+async fn first_steps(charts: &Charts, arguments: &[String]) -> Result<String> {
+    let chart = chart(RELEASE);
+    let install = [
+        "install",
+        RELEASE,
+        &chart,
+        "--namespace",
+        NAMESPACE,
+        "--dry-run=client",
+    ];
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    charts.run(&[&install, &arguments[..]].concat()).await?.success()
 }
 
 pub(crate) async fn every_object_fits_the_schemas_of_the_api_server(context: &Context) -> Result<()> {
@@ -68,6 +81,8 @@ pub(crate) async fn every_object_fits_the_schemas_of_the_api_server(context: &Co
             output.stdout,
             output.stderr
         );
+        let first = first_objects(&first_steps(&hand.charts, &arguments).await?)?;
+        judge(context, &folder, &first).await?.success()?;
         let wrong = judge(context, &folder, &text.replacen("replicas:", "replica:", 1)).await?;
         ensure!(
             wrong.code != 0,
