@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use weir_policy::object::ObjectRef;
 use weir_policy::snapshot::NamespacedProviders;
-use weir_table::{Format, Scope};
+use weir_table::Scope;
 
 use crate::credentials::demands;
 use crate::debounce::Debounce;
@@ -29,8 +29,8 @@ use crate::lease::Gate;
 use crate::metrics::{Foreign, Metrics};
 use crate::reconcile::custody::Custody;
 use crate::report::Reporter;
-use crate::rollout::Fleet;
 use crate::rollout::poll::{Expected, ExpectedTable};
+use crate::rollout::{Fleet, Wanted};
 use crate::room::withheld;
 use crate::setback::Setbacks;
 use crate::territory::{Listing, News, Part, Territory};
@@ -320,7 +320,7 @@ impl Reconciler {
         self.unreported = Setbacks::default();
         self.edges.metrics.unpublished(&self.unpublished.counts());
         self.fleet = None;
-        self.work.write_as(None);
+        self.work.write_as(&self.index, Wanted::Any);
         self.custody = Custody::new(Instant::now());
         self.start_over();
         if term.is_some() {
@@ -338,27 +338,29 @@ impl Reconciler {
             (Some(_), None) => scopes,
             (None, _) => BTreeSet::new(),
         };
-        let format = heard.as_deref().and_then(Fleet::format);
+        let wanted = heard.as_deref().map(Fleet::wanted).unwrap_or_default();
         self.fleet = heard;
         self.plan_due = true;
-        self.write_as(format);
+        self.write_as(wanted);
         for scope in changed {
             self.mark_reports(&scope);
         }
     }
 
-    /// Writes tables as the ready routers read them. While some of them does not say, what was known still counts.
-    fn write_as(&mut self, format: Option<Format>) {
-        if format.is_none() || !self.work.write_as(format) {
+    /// Writes tables as the routers read them.
+    fn write_as(&mut self, wanted: Wanted) {
+        let otherwise = self.work.write_as(&self.index, wanted);
+        if otherwise.is_empty() {
             return;
         }
-        let number = format.map(Format::number);
+        let tables = otherwise.len();
         tracing::info!(
-            format = number,
-            "tables are written in the newest format that every ready router reads"
+            ?wanted,
+            tables,
+            "tables stand in another format than routers need"
         );
         let now = Instant::now();
-        for scope in self.index.scopes() {
+        for scope in otherwise {
             self.compile_due.mark_at(scope, now);
         }
     }

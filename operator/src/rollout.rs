@@ -23,6 +23,30 @@ pub struct Fleet {
     formats: BTreeMap<SocketAddr, Format>,
 }
 
+/// In which format tables are to be written for those who read them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wanted {
+    /// Everybody has said what he reads, and this is the newest that all of them do.
+    Exactly(Format),
+    /// Somebody reads nothing newer, and others have not said: a table may become older for that, and not newer.
+    AtMost(Format),
+    /// Nobody has said anything: each table stays as it stands.
+    #[default]
+    Any,
+}
+
+impl Wanted {
+    /// The format for a table that stands in `standing`. Of a first one nobody knows who will read it.
+    pub fn for_table(self, standing: Option<Format>) -> Format {
+        let as_it_stands = standing.unwrap_or(Format::OLDEST);
+        match self {
+            Self::Exactly(format) => format,
+            Self::AtMost(format) => as_it_stands.min(format),
+            Self::Any => as_it_stands,
+        }
+    }
+}
+
 /// What one router says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
@@ -54,15 +78,17 @@ impl Fleet {
         Self { formats, ..self }
     }
 
-    /// The newest format that all of them read. `None` where that is not known: nobody is ready, and who comes next
-    /// may be of any age, or somebody does not say.
-    pub fn format(&self) -> Option<Format> {
+    /// In which format they need tables.
+    pub fn wanted(&self) -> Wanted {
         let are_known = self
             .routers
             .keys()
             .all(|router| self.formats.contains_key(router));
-        let oldest = self.formats.values().copied().min();
-        oldest.filter(|_| are_known && !self.routers.is_empty())
+        match self.formats.values().copied().min() {
+            None => Wanted::Any,
+            Some(oldest) if are_known && !self.routers.is_empty() => Wanted::Exactly(oldest),
+            Some(oldest) => Wanted::AtMost(oldest),
+        }
     }
 
     fn tables(&self) -> impl Iterator<Item = &BTreeMap<Scope, Served>> {

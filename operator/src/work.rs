@@ -14,7 +14,7 @@ use weir_table::{CredentialId, Digest, Format, Scope, Table, Violation};
 
 use crate::index::{Index, PublishedTable};
 use crate::publish::{Decision, Need, Removal, TableWrite, decide};
-use crate::rollout::{Fleet, Policies};
+use crate::rollout::{Fleet, Policies, Wanted};
 
 /// What one scope compiled to.
 #[derive(Debug)]
@@ -43,8 +43,8 @@ struct Draft {
 pub struct Work {
     made: BTreeMap<Scope, Made>,
     drafts: BTreeMap<Scope, Draft>,
-    /// How tables are to be written; each as it stands, while that is not known.
-    format: Option<Format>,
+    /// How tables are to be written.
+    wanted: Wanted,
 }
 
 /// What compiling a scope came to.
@@ -62,15 +62,21 @@ pub enum Compilation {
 }
 
 impl Work {
-    /// Has tables written so from now on; whether that is another way than before.
-    pub fn write_as(&mut self, format: Option<Format>) -> bool {
-        std::mem::replace(&mut self.format, format) != format
+    /// Has tables written so from now on, and gives the scopes of those that stand otherwise.
+    pub fn write_as(&mut self, index: &Index, wanted: Wanted) -> Vec<Scope> {
+        self.wanted = wanted;
+        let tables = index.tables().iter();
+        let otherwise = tables.filter(|(_, table)| {
+            table
+                .format()
+                .is_some_and(|format| wanted.for_table(Some(format)) != format)
+        });
+        otherwise.map(|(scope, _)| scope.clone()).collect()
     }
 
-    /// How the table of `scope` is to be written. Of a first one nobody knows who will read it.
     fn format(&self, index: &Index, scope: &Scope) -> Format {
-        let standing = || index.tables().get(scope).and_then(PublishedTable::format);
-        self.format.or_else(standing).unwrap_or(Format::OLDEST)
+        let standing = index.tables().get(scope).and_then(PublishedTable::format);
+        self.wanted.for_table(standing)
     }
 
     /// Compiles a scope anew.
@@ -140,11 +146,15 @@ impl Work {
         )
     }
 
-    /// Takes out the tables that have to be written.
+    /// Takes out the tables that have to be written, the cluster's last: with it a router gets ready, and should have
+    /// read what else there is by then.
     pub fn take_drafts(&mut self, index: &Index) -> Vec<TableWrite> {
-        let drafts = std::mem::take(&mut self.drafts).into_iter();
+        let mut drafts = std::mem::take(&mut self.drafts);
+        let cluster = drafts.remove_entry(&Scope::Cluster);
         let standing = |scope: &Scope| index.tables().get(scope).and_then(|table| table.standing.clone());
         drafts
+            .into_iter()
+            .chain(cluster)
             .map(|(scope, Draft { encoded, credentials })| TableWrite {
                 replaces: standing(&scope),
                 scope,
@@ -256,7 +266,7 @@ mod tests {
     use crate::config_map::{Form, ObservedTable, Standing};
     use crate::index::{Change, Delta, Index};
     use crate::observe::{Observed, Record};
-    use crate::rollout::{Answer, Fleet, Served};
+    use crate::rollout::{Answer, Fleet, Served, Wanted};
 
     fn team() -> Scope {
         Scope::Namespace("a".to_owned())
@@ -349,11 +359,11 @@ mod tests {
             Some(Format::OLDEST),
             "nothing is known of its readers"
         );
-        assert!(work.write_as(Some(Format::NEWEST)));
+        assert_eq!(work.write_as(&index, Wanted::Exactly(Format::NEWEST)), [team()]);
         publish(&mut work, &mut index, 2);
         assert_eq!(format(&index), Some(Format::NEWEST));
-        for known in [Some(Format::NEWEST), None] {
-            work.write_as(known);
+        for wanted in [Wanted::Exactly(Format::NEWEST), Wanted::Any] {
+            assert!(work.write_as(&index, wanted).is_empty());
             work.compile(&mut index, &team());
             assert!(
                 !work.has_drafts(),

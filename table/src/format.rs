@@ -1,6 +1,10 @@
 //! The ways to write a table down. Readers know all of them; who writes chooses the oldest that any of its readers
 //! needs. A new way is added here, and the oldest one goes, when a reader that does not know what is new must refuse
 //! the table rather than pass over it.
+//!
+//! An operator reads what another one wrote, too, and loses what is served as it was before if it can't. So the release
+//! that brings a way only reads it, and the next one writes it: whoever goes back one release reads all there is. The
+//! first release is the exception, since there is nothing to go back to.
 
 use crate::model::{Model, Node, Table};
 

@@ -257,14 +257,24 @@ impl Site {
         self.cluster.apply(&slice).await.map(drop)
     }
 
-    /// A router of the release before, which stands behind the Service until it is dropped and [`Self::retire`]d.
+    /// A router of the release before, which is behind the Service until it is dropped and [`Self::retire`]d. It is
+    /// not ready, until [`Self::admit`] says so.
     pub async fn elder(&self, address: SocketAddr) -> Result<Elder> {
         let elder = Elder::start(address, self.routers[0].admin, ADMIN_TOKEN).await?;
-        let host = address.ip().to_string();
-        let slice =
-            fixtures::router_slice(SERVICE, ELDER, &host, self.routers[0].http.port(), address.port());
+        let mut slice = self.elders_slice(address);
+        slice["endpoints"][0]["conditions"]["ready"] = false.into();
         self.cluster.apply(&slice).await?;
         Ok(elder)
+    }
+
+    /// Says that the router of the release before at `address` is ready.
+    pub async fn admit(&self, address: SocketAddr) -> Result<()> {
+        self.cluster.apply(&self.elders_slice(address)).await.map(drop)
+    }
+
+    fn elders_slice(&self, address: SocketAddr) -> Value {
+        let (host, http) = (address.ip().to_string(), self.routers[0].http.port());
+        fixtures::router_slice(SERVICE, ELDER, &host, http, address.port())
     }
 
     /// Takes the router of the release before from behind the Service.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::client::legacy::Client;
@@ -188,8 +188,7 @@ impl Poll {
         wait: &mut Duration,
     ) -> Duration {
         self.learn(expected);
-        self.ask_all(&expected.routers).await;
-        self.ask_coming(&expected.coming).await;
+        self.ask_all(expected).await;
         let lagging = self.fleet().map(|heard| self.pass_on(heard, expected, fleet));
         let silent = self
             .memory
@@ -197,8 +196,8 @@ impl Poll {
             .filter(|memory| memory.silent_since.is_some())
             .count();
         self.metrics.routers(self.memory.len() - silent, silent);
-        if lagging == Some(0) && silent == 0 && expected.coming.is_empty() {
-            return AT_REST;
+        if lagging == Some(0) && silent == 0 {
+            return self.rest_beside(&expected.coming);
         }
         *wait = (*wait * 2).min(LATER);
         *wait / 2
@@ -228,14 +227,25 @@ impl Poll {
         self.known.tidy(now);
     }
 
-    async fn ask_all(&mut self, routers: &BTreeSet<SocketAddr>) {
-        self.memory.retain(|address, _| routers.contains(address));
+    /// How long to wait when all that is on its way are these routers.
+    fn rest_beside(&self, coming: &BTreeSet<SocketAddr>) -> Duration {
+        if self.unheard(coming).is_empty() {
+            AT_REST
+        } else {
+            LATER
+        }
+    }
+
+    async fn ask_all(&mut self, expected: &Expected) {
         self.tokens.refresh();
-        let this = &*self;
-        let questions = routers
-            .iter()
-            .map(|address| async { (*address, this.ask(*address, View::Digests).await) });
-        let answers = join_all(questions).await;
+        let (answers, formats) = join(
+            self.digests(&expected.routers),
+            self.digests(&self.unheard(&expected.coming)),
+        )
+        .await;
+        self.hear_of_coming(&expected.coming, formats);
+        self.memory
+            .retain(|address, _| expected.routers.contains(address));
         for (address, answer) in answers {
             let heard = match answer {
                 Ok(listing) => {
@@ -249,17 +259,37 @@ impl Poll {
         }
     }
 
-    /// One that can't be asked yet will be asked again.
-    async fn ask_coming(&mut self, routers: &BTreeSet<SocketAddr>) {
-        let this = &*self;
-        let questions = routers.iter().map(|address| async {
-            let listing = this.ask(*address, View::Digests).await;
-            Some((*address, listing.ok()?.format()))
-        });
-        let answers = join_all(questions).await;
-        // One that comes and goes counts as what it last said: tables must not be written to and fro for it.
-        self.coming.retain(|address, _| routers.contains(address));
-        self.coming.extend(answers.into_iter().flatten());
+    /// Those of them that have not said yet what they read.
+    fn unheard(&self, coming: &BTreeSet<SocketAddr>) -> BTreeSet<SocketAddr> {
+        let unheard = coming.iter().filter(|address| !self.coming.contains_key(address));
+        unheard.copied().collect()
+    }
+
+    /// Asks each of these.
+    async fn digests(&self, routers: &BTreeSet<SocketAddr>) -> Vec<(SocketAddr, Result<Listing, Unheard>)> {
+        let questions = routers
+            .iter()
+            .map(|address| async { (*address, self.ask(*address, View::Digests).await) });
+        join_all(questions).await
+    }
+
+    /// Keeps what coming routers say they read. One that can't be asked yet will be asked again. One that was ready
+    /// counts as what it said then: tables must not be written to and fro for who comes and goes.
+    fn hear_of_coming(
+        &mut self,
+        coming: &BTreeSet<SocketAddr>,
+        answers: Vec<(SocketAddr, Result<Listing, Unheard>)>,
+    ) {
+        self.coming.retain(|address, _| coming.contains(address));
+        for (address, memory) in &self.memory {
+            if let Some(format) = memory.format.filter(|_| coming.contains(address)) {
+                self.coming.insert(*address, format);
+            }
+        }
+        let stated = |(address, answer): (SocketAddr, Result<Listing, Unheard>)| {
+            Some((address, answer.ok()?.format()))
+        };
+        self.coming.extend(answers.into_iter().filter_map(stated));
     }
 
     /// Asks a second time where digests alone don't say which policies they stand for.
@@ -357,10 +387,58 @@ impl Poll {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::{Instant, advance};
+    use std::net::SocketAddr;
 
-    use super::{Memory, PATIENCE};
-    use crate::rollout::Answer;
+    use tokio::time::{Instant, advance};
+    use weir_table::Format;
+
+    use super::{AT_REST, LATER, Memory, PATIENCE, Poll, Unheard};
+    use crate::metrics::Metrics;
+    use crate::rollout::{Answer, Listing};
+    use crate::token::Source;
+
+    fn router() -> SocketAddr {
+        ([10, 0, 0, 1], 9090).into()
+    }
+
+    fn poll() -> Poll {
+        Poll::new(Source::Nowhere, Metrics::default())
+    }
+
+    #[test]
+    fn a_router_that_was_ready_and_is_not_counts_as_what_it_said() {
+        let mut poll = poll();
+        let memory = Memory {
+            answer: Some([].into()),
+            format: Some(Format::One),
+            silent_since: None,
+        };
+        poll.memory.insert(router(), memory);
+        let silent = vec![(router(), Err(Unheard::Late))];
+        poll.hear_of_coming(&[router()].into(), silent);
+        assert_eq!(poll.coming, [(router(), Format::One)].into());
+        poll.memory.clear();
+        poll.hear_of_coming(&[router()].into(), Vec::new());
+        assert_eq!(
+            poll.coming,
+            [(router(), Format::One)].into(),
+            "for as long as it is coming"
+        );
+        poll.hear_of_coming(&[].into(), Vec::new());
+        assert!(poll.coming.is_empty());
+    }
+
+    #[test]
+    fn a_coming_router_is_asked_until_it_has_said_what_it_reads() {
+        let mut poll = poll();
+        let coming = [router()].into();
+        assert_eq!(poll.unheard(&coming), coming);
+        assert_eq!(poll.rest_beside(&coming), LATER);
+        let listing: Listing = serde_json::from_str(r#"{"formats":[1],"tables":[]}"#).expect("a listing");
+        poll.hear_of_coming(&coming, vec![(router(), Ok(listing))]);
+        assert!(poll.unheard(&coming).is_empty());
+        assert_eq!(poll.rest_beside(&coming), AT_REST);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_router_that_falls_silent_keeps_its_word_for_a_while() {

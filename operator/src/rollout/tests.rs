@@ -7,7 +7,7 @@ use weir_policy::verdict::Rollout;
 use weir_table::codec::encode;
 use weir_table::{Digest, Format, Scope, Table};
 
-use super::{Answer, Fleet, KEPT, Known, Listing, Served, View};
+use super::{Answer, Fleet, KEPT, Known, Listing, Served, View, Wanted};
 
 fn team() -> Scope {
     Scope::Namespace("a".into())
@@ -164,15 +164,43 @@ fn tables_are_written_in_the_oldest_format_that_a_ready_router_states() {
         Fleet::new(routers(&[1, 2])).reading(formats.iter().map(stated).collect())
     };
     let (new, old) = (Format::Two, Format::One);
-    assert_eq!(reading(&[(1, new), (2, new)]).format(), Some(new));
-    assert_eq!(reading(&[(1, new), (2, old)]).format(), Some(old));
-    assert_eq!(reading(&[(1, new)]).format(), None, "one of them does not say");
+    assert_eq!(reading(&[(1, new), (2, new)]).wanted(), Wanted::Exactly(new));
+    assert_eq!(reading(&[(1, new), (2, old)]).wanted(), Wanted::Exactly(old));
     assert_eq!(
-        reading(&[(1, new), (2, new), (3, old)]).format(),
-        Some(old),
+        reading(&[(1, new)]).wanted(),
+        Wanted::AtMost(new),
+        "one of them does not say"
+    );
+    assert_eq!(
+        reading(&[(1, new), (2, new), (3, old)]).wanted(),
+        Wanted::Exactly(old),
         "one is about to come"
     );
-    assert_eq!(Fleet::default().format(), None, "nobody is ready");
+    assert_eq!(Fleet::default().wanted(), Wanted::Any, "there is nobody");
+    let coming = Fleet::default().reading([(router(9), old)].into());
+    assert_eq!(
+        coming.wanted(),
+        Wanted::AtMost(old),
+        "who comes needs it to get ready, though nobody is"
+    );
+}
+
+#[test]
+fn a_table_becomes_older_for_one_reader_and_newer_only_for_all() {
+    let (new, old) = (Format::Two, Format::One);
+    let cases = [
+        (Wanted::Exactly(new), Some(old), new),
+        (Wanted::Exactly(old), Some(new), old),
+        (Wanted::AtMost(new), Some(old), old),
+        (Wanted::AtMost(old), Some(new), old),
+        (Wanted::AtMost(new), Some(new), new),
+        (Wanted::Any, Some(new), new),
+        (Wanted::Any, None, old),
+        (Wanted::AtMost(new), None, old),
+    ];
+    for (wanted, standing, expected) in cases {
+        assert_eq!(wanted.for_table(standing), expected, "{wanted:?} of {standing:?}");
+    }
 }
 
 #[test]

@@ -44,8 +44,11 @@ pub(crate) async fn processes_are_replaced_while_both_formats_are_in_play(contex
     let running = Load::chats(vec![service.address()], &scene.name(), Pace::PerSecond(RATE)).start();
     let started = Instant::now();
     is_written_as(&scene, 2).await?;
-    let elder = scene.site.elder(context.address()).await?;
+    // It gets ready by what it can read, and so is asked before it is.
+    let address = context.address();
+    let elder = scene.site.elder(address).await?;
     is_written_as(&scene, 1).await?;
+    scene.site.admit(address).await?;
     let began = Instant::now();
     for number in 0..scene.site.routers.len() {
         roll(&scene, &service, number).await?;
