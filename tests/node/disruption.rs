@@ -29,8 +29,15 @@ const BETWEEN_WORDS: u64 = 250;
 
 const SOON: Duration = Duration::from_mins(2);
 
-pub(crate) async fn helm_upgrade_and_rollback_lose_no_request(context: &Context) -> Result<()> {
-    let disrupted = Disrupted::begin(context, &[]).await?;
+pub(crate) async fn helm_4_upgrade_and_rollback_lose_no_request(context: &Context) -> Result<()> {
+    upgrade_and_rollback_lose_no_request(Disrupted::begin(context, Helm::Four, &[]).await?).await
+}
+
+pub(crate) async fn helm_3_upgrade_and_rollback_lose_no_request(context: &Context) -> Result<()> {
+    upgrade_and_rollback_lose_no_request(Disrupted::begin(context, Helm::Three, &[]).await?).await
+}
+
+async fn upgrade_and_rollback_lose_no_request(disrupted: Disrupted<'_>) -> Result<()> {
     let (node, release) = (disrupted.node, &disrupted.release);
     for image in IMAGES {
         let (old, new) = (
@@ -49,14 +56,14 @@ pub(crate) async fn helm_upgrade_and_rollback_lose_no_request(context: &Context)
         release.upgrade(node, &options),
     )
     .await?;
-    disrupted.every_router_runs("next").await?;
+    disrupted.everything_runs("next").await?;
     timed("helm rollback", release.roll_back(node)).await?;
-    disrupted.every_router_runs(VERSION).await?;
+    disrupted.everything_runs(VERSION).await?;
     disrupted.end().await
 }
 
 pub(crate) async fn restarts_and_an_eviction_lose_no_request(context: &Context) -> Result<()> {
-    let disrupted = Disrupted::begin(context, &[]).await?;
+    let disrupted = Disrupted::begin(context, Helm::Four, &[]).await?;
     for part in ["operator", "router"] {
         let what = format!("a rolling restart of the {part}s");
         timed(&what, disrupted.restart(part)).await?;
@@ -73,7 +80,7 @@ pub(crate) async fn scaling_by_cpu_loses_no_request(context: &Context) -> Result
         "--set=router.resources.requests.cpu=100m",
         &format!("--set-json=router.autoscaling.behavior={behavior}"),
     ];
-    let disrupted = Disrupted::begin(context, &options).await?;
+    let disrupted = Disrupted::begin(context, Helm::Four, &options).await?;
     let busy = disrupted.quick_load().await?.start();
     timed("from two routers to three, by CPU", disrupted.until_routers(3)).await?;
     busy.stop().await.all_good(1000)?;
@@ -92,8 +99,8 @@ struct Disrupted<'a> {
 }
 
 impl<'a> Disrupted<'a> {
-    async fn begin(context: &'a Context, options: &[&str]) -> Result<Self> {
-        let (node, release) = (context.node().await?, Release::usual(Helm::Four));
+    async fn begin(context: &'a Context, helm: Helm, options: &[&str]) -> Result<Self> {
+        let (node, release) = (context.node().await?, Release::usual(helm));
         release.install(node, options).await?;
         let namespace = node.cluster.namespace("team").await?;
         program(node, &namespace).await?;
@@ -147,6 +154,8 @@ impl<'a> Disrupted<'a> {
 
     /// By the API that drains nodes, and until another has taken its place and it is gone.
     async fn evict_a_router(&self) -> Result<()> {
+        // One that ends anyway would not count.
+        self.until_routers(2).await?;
         let routers = self.routers().await?;
         let name = name(routers.first().context("no router")?);
         let namespace = &self.release.namespace;
@@ -178,22 +187,29 @@ impl<'a> Disrupted<'a> {
         eventually(&format!("{count} routers"), 3 * SOON, counted).await
     }
 
-    async fn every_router_runs(&self, tag: &str) -> Result<()> {
-        let image = format!("localhost/weir-router:{tag}");
-        let replaced = || async {
-            let routers = self.routers().await?;
-            let other = routers
-                .iter()
-                .filter(|router| router["spec"]["containers"][0]["image"] != *image);
-            Ok((other.count() == 0 && ready(&routers) == 2).then_some(()))
-        };
-        eventually(&format!("every router to run {image}"), SOON, replaced).await
+    async fn everything_runs(&self, tag: &str) -> Result<()> {
+        for part in ["operator", "router"] {
+            let image = format!("localhost/weir-{part}:{tag}");
+            let replaced = || async {
+                let pods = self.pods(part).await?;
+                let other = pods
+                    .iter()
+                    .filter(|pod| pod["spec"]["containers"][0]["image"] != *image);
+                Ok((other.count() == 0 && ready(&pods) == 2).then_some(()))
+            };
+            eventually(&format!("every {part} to run {image}"), SOON, replaced).await?;
+        }
+        Ok(())
     }
 
-    /// Every router's pod, those that end included.
     async fn routers(&self) -> Result<Vec<Value>> {
+        self.pods("router").await
+    }
+
+    /// Every pod of a part, those that end included.
+    async fn pods(&self, part: &str) -> Result<Vec<Value>> {
         let mut pods = self.node.cluster.list("Pod", &self.release.namespace).await?;
-        pods.retain(|pod| pod["metadata"]["labels"]["app.kubernetes.io/component"] == "router");
+        pods.retain(|pod| pod["metadata"]["labels"]["app.kubernetes.io/component"] == part);
         Ok(pods)
     }
 }

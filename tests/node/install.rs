@@ -7,13 +7,13 @@ use serde_json::json;
 use weir_tests::{
     client::Shape,
     fake_provider::answer::content,
-    fixtures::{access_key, caller_secret, fallback, load_balancing, model},
+    fixtures::{access_key, caller_secret, fallback, load_balancing, model, provider},
     node::{Node, Release},
     timing::timed,
     tools::Helm,
 };
 
-use crate::context::Context;
+use crate::{context::Context, probed::leaves_nothing};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -39,9 +39,28 @@ async fn installed_it_routes(node: &Node, release: &Release) -> Result<()> {
     release.install(node, &[]).await?;
     timed("every pod Ready", every_pod_is_ready(node, release)).await?;
     timed("helm test", release.test(node)).await?;
+    leaves_nothing(node, release).await?;
     let namespace = node.cluster.namespace("team").await?;
     timed("a policy, applied and Programmed", program(node, &namespace)).await?;
-    timed("the SDK's requests from another pod", sdk_requests(node, release)).await
+    timed("the SDK's requests from another pod", sdk_requests(node, release)).await?;
+    a_tenants_provider_is_not_taken(node, &namespace).await?;
+    let reinstalled = release.reinstall(node);
+    timed("both charts uninstalled, and installed again", reinstalled).await?;
+    let again = sdk_requests(node, release);
+    timed("the SDK's requests again, by the policies that stayed", again).await
+}
+
+/// The chart takes Providers of namespaces only where that is asked for.
+async fn a_tenants_provider_is_not_taken(node: &Node, namespace: &str) -> Result<()> {
+    let provider = provider(namespace, "of-a-tenant", &node.provider.base_url("openai"));
+    node.cluster.apply(&provider).await?;
+    let accepted = node
+        .cluster
+        .condition(&provider, "Accepted", "False", SOON)
+        .await?;
+    let reason = &accepted["reason"];
+    ensure!(*reason == "NamespacedProvidersDisabled", "{accepted}");
+    Ok(())
 }
 
 async fn every_pod_is_ready(node: &Node, release: &Release) -> Result<()> {

@@ -5,6 +5,8 @@ mod context;
 mod disruption;
 mod harness;
 mod install;
+mod outage;
+mod probed;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
@@ -41,7 +43,10 @@ fn cases() -> Vec<Case> {
         case!(harness::a_cluster_that_is_killed_leaves_nothing_behind),
         case!(install::helm_4_installs_a_weir_that_routes_what_pods_ask),
         case!(install::helm_3_installs_a_weir_that_routes_what_pods_ask),
-        case!(disruption::helm_upgrade_and_rollback_lose_no_request),
+        case!(probed::helm_test_fails_when_routing_key_or_policy_is_wrong),
+        case!(outage::routers_that_restart_without_an_api_server_serve_what_they_kept),
+        case!(disruption::helm_4_upgrade_and_rollback_lose_no_request),
+        case!(disruption::helm_3_upgrade_and_rollback_lose_no_request),
         case!(disruption::restarts_and_an_eviction_lose_no_request),
         case!(disruption::scaling_by_cpu_loses_no_request),
     ]
@@ -84,8 +89,9 @@ fn trial(case: Case, runtime: &Arc<Runtime>, context: &Arc<Context>) -> Trial {
 }
 
 async fn run(case: Case, context: Arc<Context>) -> Result<()> {
-    let limited = tokio::time::timeout(CASE_LIMIT, (case.run)(context));
+    let limited = tokio::time::timeout(CASE_LIMIT, (case.run)(Arc::clone(&context)));
     limited
         .await
-        .with_context(|| format!("{} took longer than {CASE_LIMIT:?}", case.name))?
+        .with_context(|| format!("{} took longer than {CASE_LIMIT:?}", case.name))??;
+    context.judge()
 }

@@ -37,32 +37,46 @@ impl Judge {
         let mut entries = record::read(&self.audit_log, &self.operator)?;
         entries.sort_by_key(Entry::time);
         let places = Places::read(&self.routers, &entries)?;
-        let statuses = || {
-            entries.iter().filter_map(|entry| match entry {
-                Entry::Status(written) => Some(written),
-                Entry::Place(_) => None,
-            })
-        };
-        let breaches: Vec<String> = statuses()
-            .flat_map(|written| breaches(written, &places))
-            .collect();
-        if breaches.is_empty() {
-            return Ok(statuses().count());
-        }
-        bail!("{} statuses break a rule:{}", breaches.len(), shown(&breaches));
+        sentence(&entries, |written| breaches(written, &places))
     }
+
+    /// The same by the rules that hold of a status alone, whatever routers served.
+    pub fn judge_alone(&self) -> Result<usize> {
+        let entries = record::read(&self.audit_log, &self.operator)?;
+        sentence(&entries, own_breaches)
+    }
+}
+
+fn sentence(entries: &[Entry], breaches: impl Fn(&Written) -> Vec<String>) -> Result<usize> {
+    let statuses = || {
+        entries.iter().filter_map(|entry| match entry {
+            Entry::Status(written) => Some(written),
+            Entry::Place(_) => None,
+        })
+    };
+    let breaches: Vec<String> = statuses().flat_map(breaches).collect();
+    if breaches.is_empty() {
+        return Ok(statuses().count());
+    }
+    bail!("{} statuses break a rule:{}", breaches.len(), shown(&breaches));
 }
 
 /// Every rule that one write breaks, with what was written.
 fn breaches(written: &Written, places: &Places) -> Vec<String> {
-    let own = conditions::RULES
-        .iter()
-        .filter_map(|(name, rule)| Some((*name, rule(written).err()?)));
     let served = places::programmed_means_served_everywhere(written, places).err();
-    let served = served.map(|why| ("programmed_means_served_everywhere", why));
-    own.chain(served)
-        .map(|(name, why)| format!("{written} breaks {name}: {why}"))
+    let served = served.map(|why| told(written, "programmed_means_served_everywhere", &why));
+    own_breaches(written).into_iter().chain(served).collect()
+}
+
+fn own_breaches(written: &Written) -> Vec<String> {
+    let rules = conditions::RULES.iter();
+    rules
+        .filter_map(|(name, rule)| Some(told(written, name, &rule(written).err()?)))
         .collect()
+}
+
+fn told(written: &Written, rule: &str, why: &str) -> String {
+    format!("{written} breaks {rule}: {why}")
 }
 
 fn shown(breaches: &[String]) -> String {

@@ -105,6 +105,17 @@ impl Release {
         fixtures::add_providers(&node.cluster, &self.namespace, &node.provider).await
     }
 
+    /// Uninstalls both charts and nothing else, and installs them again.
+    pub async fn reinstall(&self, node: &Node) -> Result<()> {
+        for release in [&self.name, DEFINITIONS] {
+            self.helm(node, &["uninstall", release, "--wait", "--timeout=3m"])
+                .await?;
+        }
+        self.install_definitions(node).await?;
+        let (chart, name) = (chart("weir"), &self.name);
+        self.call(node, &["install", name, &chart], &[]).await
+    }
+
     async fn install_definitions(&self, node: &Node) -> Result<()> {
         let chart = chart(DEFINITIONS);
         self.call(node, &["install", DEFINITIONS, &chart], &[]).await
