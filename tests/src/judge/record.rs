@@ -159,7 +159,9 @@ struct Event {
     response_object: Value,
 }
 
-#[derive(Deserialize)]
+/// Nobody, where the API server did not take the caller for anybody.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct User {
     username: String,
 }
@@ -251,6 +253,13 @@ mod tests {
 
     fn read(event: Value) -> Option<Entry> {
         entry(serde_json::from_value(event).unwrap(), "the-operator").unwrap()
+    }
+
+    #[test]
+    fn a_request_of_nobody_is_passed_over() {
+        let mut refused = event("", 401);
+        refused["user"] = json!({});
+        assert!(read(refused).is_none());
     }
 
     #[test]
