@@ -100,7 +100,7 @@ async fn the_admin_port_tells_what_is_served() {
     let upstream = Upstream::start(vec![chat("x")]).await;
     let rig = Rig::with(all_to(&upstream, "a")).await;
     let all = rig.admin("/api/tables").await.json();
-    assert_eq!(all["formats"], serde_json::json!([1]));
+    assert_eq!(all["formats"], serde_json::json!([2, 1]));
     let tables = all["tables"].as_array().unwrap();
     assert_eq!(
         (&tables[0]["scope"], &tables[0]["state"]),
