@@ -1,6 +1,6 @@
 //! A cluster for hands: a node that runs pods, Weir on it by its charts, a provider beside it, and a shell.
 
-use std::{ffi::OsString, path::Path, process::ExitCode};
+use std::{ffi::OsString, path::Path, process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
@@ -13,6 +13,9 @@ use weir_tests::{
     timing::timed,
     tools::{self, Helm, Tools},
 };
+
+/// How long the first policy may take to reach every router.
+const SOON: Duration = Duration::from_secs(30);
 
 /// The key of callers of the namespace `default`.
 const KEY: &str = "a-key-for-hands-0123456789abcdefghij";
@@ -102,6 +105,9 @@ async fn install(node: &Node, version: Version) -> Result<()> {
         load_balancing("default", "first", &models),
     ];
     node.cluster.apply_all(&objects).await?;
+    if let Some(policy) = objects.last() {
+        node.cluster.condition(policy, "Programmed", "True", SOON).await?;
+    }
     let url = release.base_url(node).await?;
     eprintln!(
         "\nWeir is in {}. A provider plays openai, anthropic, google, deepseek and bedrock. Try:\n\n  \

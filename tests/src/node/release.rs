@@ -169,11 +169,11 @@ impl Release {
         format!("{}-{name}", self.name)
     }
 
-    /// Where pods reach its routers: the Service's name and port.
+    /// Where pods reach its routers, and so does the node: the Service's full name and port.
     pub async fn base_url(&self, node: &Node) -> Result<String> {
         let port = self.address(node).await?.port();
         Ok(format!(
-            "http://{}.{}.svc:{port}/v1",
+            "http://{}.{}.svc.cluster.local:{port}/v1",
             self.part("router"),
             self.namespace
         ))
