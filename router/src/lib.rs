@@ -23,6 +23,8 @@ mod operation;
 pub mod process;
 mod route;
 mod router;
+#[cfg(test)]
+mod samples;
 mod secret;
 mod serve;
 pub mod source;

@@ -5,30 +5,21 @@ use std::sync::Arc;
 
 use weir_table::check::check;
 use weir_table::{
-    Allowed, BaseUrl, Connections, Credential, Dialect, DirectModel, Model, ModelKind, Names, Node, Owner,
-    Policy, Prices, Provider, ProviderEntry, Scope, Split, SplitTarget, Table, Timeouts,
+    Allowed, BaseUrl, Credential, DirectModel, Model, ModelKind, Names, Node, Owner, Policy, Prices,
+    Provider, ProviderEntry, Scope, Split, SplitTarget, Table,
 };
 
 use super::{Route, find};
 use crate::access::Caller;
 use crate::operation::Operation;
+use crate::samples;
 use crate::state::{Callers, Holder, Reach, Registries, Served, Snapshot, prepared_for_tests};
 
 fn provider(owner: Owner, url: &str) -> Provider {
     Provider {
         owner,
-        dialect: Dialect::OpenAI,
         base_url: BaseUrl::parse(url).unwrap(),
-        api_version: None,
-        lacks: [].into(),
-        region: None,
-        credential: Credential::Anonymous,
-        ca_bundle: None,
-        timeouts: Timeouts::default(),
-        connections: Connections::default(),
-        passthrough_paths: Vec::new(),
-        allowed_namespaces: None,
-        models: BTreeMap::new(),
+        ..samples::provider(Credential::Anonymous)
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod health;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use weir_table::FailureClass as C;
 use weir_table::check::check;
 use weir_table::{
-    Backoff, BaseUrl, Chain, Connections, Credential, CredentialId, Dialect, FailureClass, Model, ModelKind,
-    Node, Owner, Policy, Prices, Provider, ProviderEntry, Rung, Scope, Split, SplitTarget, Table, Timeouts,
+    Backoff, Chain, Credential, CredentialId, FailureClass, Model, ModelKind, Node, Policy, Prices,
+    ProviderEntry, Rung, Scope, Split, SplitTarget, Table, Timeouts,
 };
 
 use super::{Moment, Step, Terms, Walk};
@@ -22,6 +22,7 @@ use crate::body::Prompt;
 use crate::error::Failure;
 use crate::forward::Patience;
 use crate::key::Keys;
+use crate::samples;
 use crate::state::{Registries, Served, prepared_for_tests};
 
 fn model(name: &str) -> Model {
@@ -94,21 +95,7 @@ fn split(name: &str, nodes: Vec<(&str, f64, Node)>) -> Node {
 }
 
 fn served(root: Node) -> Served {
-    let provider = Provider {
-        owner: Owner::Namespace,
-        dialect: Dialect::OpenAI,
-        base_url: BaseUrl::parse("http://127.0.0.1:1").unwrap(),
-        api_version: None,
-        lacks: [].into(),
-        region: None,
-        credential: Credential::Anonymous,
-        ca_bundle: None,
-        timeouts: Timeouts::default(),
-        connections: Connections::default(),
-        passthrough_paths: Vec::new(),
-        allowed_namespaces: None,
-        models: BTreeMap::new(),
-    };
+    let provider = samples::provider(Credential::Anonymous);
     let name = root.policy_name().unwrap().to_owned();
     let mut table = Table::empty(Scope::Namespace("ns".to_owned()));
     table

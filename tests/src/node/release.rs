@@ -99,9 +99,8 @@ impl Release {
         self.uninstall(node).await?;
         node.restricted_namespace(&self.namespace).await?;
         timed("helm install weir-crds", self.install_definitions(node)).await?;
-        let (chart, name) = (chart("weir"), &self.name);
-        let install = async { self.call(node, &["install", name, &chart], options).await };
-        timed("helm install weir, until all is ready", install).await?;
+        let weir = self.install_weir(node, options);
+        timed("helm install weir, until all is ready", weir).await?;
         fixtures::add_providers(&node.cluster, &self.namespace, &node.provider).await
     }
 
@@ -112,8 +111,12 @@ impl Release {
                 .await?;
         }
         self.install_definitions(node).await?;
-        let (chart, name) = (chart("weir"), &self.name);
-        self.call(node, &["install", name, &chart], &[]).await
+        self.install_weir(node, &[]).await
+    }
+
+    async fn install_weir(&self, node: &Node, options: &[&str]) -> Result<()> {
+        let chart = chart("weir");
+        self.call(node, &["install", &self.name, &chart], options).await
     }
 
     async fn install_definitions(&self, node: &Node) -> Result<()> {

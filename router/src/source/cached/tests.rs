@@ -15,13 +15,13 @@ use tokio::sync::mpsc::Receiver;
 use weir_table::check::check;
 use weir_table::codec::{self, Stored};
 use weir_table::{
-    AccessKey, Allowed, BaseUrl, Connections, Credential, CredentialId, Dialect, Format, KeyHash, Owner,
-    Provider, ProviderEntry, Scope, Table, Timeouts, Validity,
+    AccessKey, Allowed, Credential, CredentialId, Format, KeyHash, ProviderEntry, Scope, Table, Validity,
 };
 
 use super::keeper::{self, Pace};
 use super::store::{Kept, Store};
 use super::{Cache, Desk, Standing, Written, document};
+use crate::samples;
 use crate::secret::Secret;
 use crate::source::{CacheUse, Reporter, Update, channel};
 
@@ -86,21 +86,7 @@ fn namespace(name: &str) -> Scope {
 
 /// A table with one provider, which needs [`id`], and one caller for each of `keys`.
 fn table(name: &str, keys: &[&str]) -> Table {
-    let provider = Provider {
-        owner: Owner::Namespace,
-        dialect: Dialect::OpenAI,
-        base_url: BaseUrl::parse("http://127.0.0.1:1").unwrap(),
-        api_version: None,
-        lacks: [].into(),
-        region: None,
-        credential: Credential::Named(id()),
-        ca_bundle: None,
-        timeouts: Timeouts::default(),
-        connections: Connections::default(),
-        passthrough_paths: Vec::new(),
-        allowed_namespaces: None,
-        models: BTreeMap::new(),
-    };
+    let provider = samples::provider(Credential::Named(id()));
     let caller = |key: &&str| {
         let keys = [(KeyHash::of(key.as_bytes()), Validity::default())].into();
         let caller = AccessKey {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use weir_table::codec::{Stored, encode};
 use weir_table::{
-    AccessKey, Allowed, BaseUrl, Connections, Credential, CredentialId, Dialect, Format, KeyHash, Model,
-    ModelKind, Node, Owner, Policy, Prices, Provider, ProviderEntry, Scope, Split, SplitTarget, Table,
-    Timeouts, Validity,
+    AccessKey, Allowed, Credential, CredentialId, Format, KeyHash, Model, ModelKind, Node, Policy, Prices,
+    ProviderEntry, Scope, Split, SplitTarget, Table, Validity,
 };
 
 use super::{Assembler, Registries, Update};
 use crate::observe::Metrics;
+use crate::samples;
 use crate::secret::Secret;
 use crate::source::Part;
 use crate::state::{Below, Leaf, Proof, Reach, Served, Snapshot, Tables};
@@ -27,21 +27,7 @@ fn scope() -> Scope {
 
 /// A table of one policy, called `name`.
 fn table(name: &str) -> Table {
-    let provider = Provider {
-        owner: Owner::Namespace,
-        dialect: Dialect::OpenAI,
-        base_url: BaseUrl::parse("http://127.0.0.1:1").unwrap(),
-        api_version: None,
-        lacks: [].into(),
-        region: None,
-        credential: Credential::Named(id()),
-        ca_bundle: None,
-        timeouts: Timeouts::default(),
-        connections: Connections::default(),
-        passthrough_paths: Vec::new(),
-        allowed_namespaces: None,
-        models: BTreeMap::new(),
-    };
+    let provider = samples::provider(Credential::Named(id()));
     let model = Node::Model(Box::new(Model {
         model: "p/m".to_owned(),
         provider: "p".to_owned(),

@@ -73,10 +73,9 @@ fn everything_listed() -> impl Iterator<Item = Update> {
     Part::all().map(Update::Listed)
 }
 
-/// A folder as a router leaves it that had tables of the cluster and of namespaces `ns` and `gone`.
-async fn left() -> Folder {
-    let folder = Folder::new();
-    let bench = Bench::new(&folder);
+/// Has a router with an API server keep three tables in a folder.
+async fn fill(folder: &Folder) -> Arc<Snapshot> {
+    let bench = Bench::new(folder);
     let tables = [
         table("ns", &["stays", "revoked"]),
         table("gone", &["another"]),
@@ -86,10 +85,17 @@ async fn left() -> Folder {
     bench.report(tables.iter().map(stored)).await;
     bench.report(everything_listed()).await;
     let snapshot = bench.until("ready", Snapshot::is_ready).await;
-    assert_eq!(snapshot.kept, None);
     until("the cache", || {
         folder.readable().filter(|kept| kept.tables.len() == 3)
     });
+    snapshot
+}
+
+/// A folder as a router leaves it that had tables of the cluster and of namespaces `ns` and `gone`.
+async fn left() -> Folder {
+    let folder = Folder::new();
+    let snapshot = fill(&folder).await;
+    assert_eq!(snapshot.kept, None);
     folder
 }
 
@@ -265,17 +271,5 @@ async fn a_damaged_page_is_written_again() {
     for file in folder.files() {
         fs::write(folder.0.join(file), "{").unwrap();
     }
-    let bench = Bench::new(&folder);
-    let tables = [
-        table("ns", &["stays", "revoked"]),
-        table("gone", &["another"]),
-        Table::empty(Scope::Cluster),
-    ];
-    bench.report([credentials("canary")]).await;
-    bench.report(tables.iter().map(stored)).await;
-    bench.report(everything_listed()).await;
-    bench.until("ready", Snapshot::is_ready).await;
-    until("the cache", || {
-        folder.readable().filter(|kept| kept.tables.len() == 3)
-    });
+    fill(&folder).await;
 }
