@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and the help that teaches it. Nothing here does anything.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -194,6 +195,9 @@ pub(crate) struct Serve {
     /// The largest request body that is read, in bytes; a larger one is answered 413.
     #[arg(long, value_name = "BYTES", default_value_t = MAX_BODY_BYTES)]
     pub(crate) max_body_bytes: usize,
+    /// How many threads serve connections; without it one for each processor that the process may use.
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<NonZeroUsize>,
     /// On SIGTERM or SIGINT: how long requests and streams may run on. A second signal ends at once.
     #[arg(long, value_name = "TIME", default_value = "600s", value_parser = duration)]
     pub(crate) drain_timeout: Duration,

@@ -43,6 +43,7 @@ async fn serve(args: &Serve, admission: Admission, reloader: Reloader) -> Result
         admission,
         default_namespace: args.namespace.clone(),
         max_body_bytes: args.max_body_bytes,
+        workers: args.workers,
         drain_timeout: args.drain_timeout,
         ..Config::new(args.addresses.listen, args.addresses.admin)
     };

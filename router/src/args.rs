@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -71,6 +72,11 @@ pub struct Args {
     /// given several times. None by default.
     #[arg(long, env = "WEIR_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origin: Vec<HeaderValue>,
+    /// How many threads serve connections. Without it one for each processor that the router may use: those of its
+    /// machine, or fewer where its container is limited to fewer. Each has its own connections to providers, and a
+    /// caller's connection stays with one of them, also all the requests of an HTTP/2 connection.
+    #[arg(long, env = "WEIR_WORKERS", value_name = "N")]
+    pub workers: Option<NonZeroUsize>,
     /// A folder for this router alone, in which it keeps the tables and credentials that it serves (mode 0600). A
     /// router that starts while the API server is away serves from it after 5 s, says that it is stale, and lets go
     /// of it part by part when the API server lists again. Use a volume in memory that ends with the pod.
@@ -105,6 +111,7 @@ impl Args {
             max_in_flight: self.max_in_flight,
             max_held_bytes: self.max_held_bytes,
             cors_origins: self.cors_origin.clone(),
+            workers: self.workers,
             drain_delay: self.drain_delay,
             drain_timeout: self.drain_timeout,
         })

@@ -1,6 +1,7 @@
 //! Everything that a router is told when it starts.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub struct Config {
     pub max_held_bytes: usize,
     /// Origins of pages in browsers that may ask, such as `https://chat.example.com`, or `*`; none by default.
     pub cors_origins: Vec<HeaderValue>,
+    /// How many threads serve connections; one for each processor where nobody says.
+    pub workers: Option<NonZeroUsize>,
     /// How long requests are still taken after the router has said that it is about to end.
     pub drain_delay: Duration,
     /// How long requests may run on after that.
@@ -61,6 +64,7 @@ impl Config {
             max_in_flight: MAX_IN_FLIGHT,
             max_held_bytes: MAX_HELD_BYTES,
             cors_origins: Vec::new(),
+            workers: None,
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),
         }

@@ -32,12 +32,22 @@ pub struct Engine {
 
 impl Engine {
     /// Begins to take in what `updates` report, on a thread of its own, which ends with their source. Of
-    /// `config`, what is about addresses and the end is for others.
+    /// `config`, what is about addresses, threads and the end is for others.
     pub fn start(config: &Config, surroundings: Surroundings, updates: Updates) -> io::Result<Self> {
+        Self::start_for(1, config, surroundings, updates)
+    }
+
+    /// The same for so many workers, each of which has for itself what requests write.
+    pub(crate) fn start_for(
+        workers: usize,
+        config: &Config,
+        surroundings: Surroundings,
+        updates: Updates,
+    ) -> io::Result<Self> {
         let tables = Arc::new(Tables::default());
         let healths = Arc::default();
         let metrics = Arc::new(Metrics::new(&tables, &healths));
-        let pools = Arc::new(Pools::new(surroundings.clone()));
+        let pools = Arc::new(Pools::new(surroundings.clone(), workers));
         let registries = Registries {
             pools: pools.clone(),
             healths,
@@ -81,7 +91,8 @@ impl Engine {
         serve_connection(io, self.hub.clone())
     }
 
-    /// Closes idle connections to providers whose time is over, for ever. Nobody else does.
+    /// Closes idle connections to providers whose time is over, for ever: those of the worker that runs it. Nobody
+    /// else does.
     pub fn sweep(&self) -> impl Future<Output = ()> + Send + 'static {
         sweep(self.pools.clone())
     }

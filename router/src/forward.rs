@@ -10,6 +10,7 @@ mod embed;
 mod flow;
 mod head;
 mod headers;
+mod idle;
 mod opening;
 mod plan;
 mod pool;

@@ -31,6 +31,7 @@ pub mod source;
 mod state;
 pub mod surroundings;
 mod walk;
+mod worker;
 
 pub use access::Admission;
 pub use config::{AdminToken, Config};

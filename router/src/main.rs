@@ -12,7 +12,9 @@ use weir_router::{Router, log, process, source};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
+/// Beside the threads that serve connections, which the router starts: for the admin port, the API server's word and
+/// accepting.
+#[tokio::main(worker_threads = 2)]
 async fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     log::init(args.log_format);

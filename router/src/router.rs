@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -15,9 +16,10 @@ use crate::admin;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::log;
-use crate::serve::{Hub, serve};
+use crate::serve::{Hub, Workers, serve};
 use crate::source::Updates;
 use crate::surroundings::Surroundings;
+use crate::worker;
 
 /// How long the admin port's connections may take to end after the last request.
 const ADMIN_LINGER: Duration = Duration::from_secs(1);
@@ -42,7 +44,7 @@ pub enum RunError {
         error: io::Error,
     },
     /// The system gives no thread.
-    #[error("cannot start the thread that takes tables in: {0}")]
+    #[error("cannot start a thread: {0}")]
     Thread(io::Error),
     /// Tables would never change again.
     #[error("the thread that takes tables in panicked; restart the router, and report the panic in its log")]
@@ -70,28 +72,33 @@ impl Router {
         self.admin.local_addr().unwrap_or(self.config.admin_listen)
     }
 
-    /// Serves what `updates` report until `shutdown` ends, or tables can't be taken in any more; then drains, and returns when the last request
-    /// has been answered or the drain timeout has passed.
+    /// Serves what `updates` report until `shutdown` ends, or tables can't be taken in any more; then drains, and
+    /// returns when the last request has been answered or the drain timeout has passed. Dropped before, it cuts off
+    /// what runs, and its threads end.
     pub async fn run(self, updates: Updates, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
         let Self { config, data, admin } = self;
-        let mut engine = Engine::start(&config, Surroundings::System, updates).map_err(RunError::Thread)?;
+        let count = config.workers.map_or_else(worker::count, NonZeroUsize::get);
+        let engine = Engine::start_for(count, &config, Surroundings::System, updates);
+        let mut engine = engine.map_err(RunError::Thread)?;
         let hub = engine.hub().clone();
         let (connections, ended) = (TaskTracker::new(), CancellationToken::new());
+        let _when_dropped = ended.clone().drop_guard();
+        let workers = Workers::start(count, &engine, &ended).map_err(RunError::Thread)?;
         let mut admin = tokio::spawn(admin::serve(
             admin,
             hub.clone(),
             config.admin_token.clone(),
             ended.clone(),
         ));
-        let sweeping = tokio::spawn(engine.sweep());
-        let accepting = tokio::spawn(serve(data, hub.clone(), connections.clone()));
+        let accepting = serve(data, hub.clone(), workers.doors(), connections.clone());
+        let accepting = tokio::spawn(ended.clone().run_until_cancelled_owned(accepting));
         let outcome = tokio::select! {
             () = shutdown => Ok(()),
             () = engine.broken() => Err(RunError::Tables),
         };
         drain(&config, &hub, accepting, &connections).await;
-        sweeping.abort();
         ended.cancel();
+        workers.ended().await;
         let served = timeout(ADMIN_LINGER, &mut admin).await;
         admin.abort();
         log::flush();
@@ -104,7 +111,7 @@ impl Router {
 }
 
 /// Stops being ready, then stops accepting, then waits for what runs.
-async fn drain(config: &Config, hub: &Hub, accepting: JoinHandle<()>, connections: &TaskTracker) {
+async fn drain(config: &Config, hub: &Hub, accepting: JoinHandle<Option<()>>, connections: &TaskTracker) {
     tracing::info!(delay = ?config.drain_delay, timeout = ?config.drain_timeout, "draining");
     hub.drain.announce();
     sleep(config.drain_delay).await;

@@ -1,5 +1,5 @@
-//! The data port: hyper itself, one task per connection and none per request. It reads a request, asks the
-//! route, walks it, and writes the answer.
+//! The data port: hyper itself, on one thread per processor, one task per connection and none per request. It
+//! reads a request, asks the route, walks it, and writes the answer.
 
 mod cors;
 mod discard;
@@ -13,12 +13,14 @@ mod patience;
 mod request;
 mod respond;
 mod room;
+mod workers;
 
 pub(crate) use cors::Origins;
 pub(crate) use drain::Drain;
 pub(crate) use listener::{serve, serve_connection};
 
 pub(crate) use room::Room;
+pub(crate) use workers::Workers;
 
 use std::sync::Arc;
 

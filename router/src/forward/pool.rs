@@ -1,5 +1,5 @@
 //! The connections to one address: idle ones of HTTP/1.1, each for one request at a time, and shared ones of
-//! HTTP/2. Nothing is locked to take one or to give it back.
+//! HTTP/2. Each worker has its own, so that what comes on them wakes no other thread than the one that waits for it.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -9,17 +9,18 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use crossbeam_queue::ArrayQueue;
 use http::{Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::connect::{Address, ConnectError, Opened, connect};
+use super::idle::Idle;
 use super::shared::{Lane, Shared};
 use super::wire::{Condition, NotAnswered, Wire, poll_piece};
 use crate::body::Spliced;
 use crate::surroundings::Surroundings;
+use crate::worker::{Apart, Each};
 
 /// How long no connection is kept after one ended under a request.
 const DISTRUST: Duration = Duration::from_mins(1);
@@ -29,19 +30,12 @@ const DISTRUST: Duration = Duration::from_mins(1);
 pub(crate) struct Pool {
     surroundings: Surroundings,
     address: Address,
-    idle: ArrayQueue<Idle>,
-    idle_limit: Duration,
-    /// Connections of HTTP/2, where the provider speaks it.
-    shared: ArcSwap<Vec<Arc<Shared>>>,
+    idle: Each<Arc<Apart<Idle>>>,
+    /// Connections of HTTP/2, where the provider speaks it: each is driven on the worker that opened it.
+    shared: Each<Apart<ArcSwap<Vec<Arc<Shared>>>>>,
     born: Instant,
     /// Until when kept connections are not trusted, in milliseconds after `born`.
     distrusted_until: AtomicU64,
-}
-
-#[derive(Debug)]
-struct Idle {
-    wire: Wire,
-    since: Instant,
 }
 
 /// An answer's body and the connection that it comes on. Dropping it closes the connection;
@@ -50,7 +44,8 @@ struct Idle {
 pub(crate) struct Inflow {
     body: Incoming,
     way: Way,
-    pool: Arc<Pool>,
+    /// Where its connection is kept: its worker's part of the pool.
+    home: Arc<Apart<Idle>>,
 }
 
 /// What an answer comes on.
@@ -89,17 +84,13 @@ impl Inflow {
     /// Keeps the connection, once the answer has been read to its end. One on which the request is still
     /// being sent, because the provider did not wait for all of it, holds the prompt, and closes.
     pub(super) fn give_back(self) {
-        let Self { body, way, pool } = self;
+        let Self { body, way, home } = self;
         drop(body);
         let Way::Own(mut wire) = way else { return };
         if wire.poll_condition(&mut Context::from_waker(Waker::noop())) != Condition::Ready {
             return;
         }
-        // When the queue is full the connection is one too many, and closes.
-        drop(pool.idle.push(Idle {
-            wire,
-            since: Instant::now(),
-        }));
+        home.keep(wire);
     }
 }
 
@@ -122,19 +113,18 @@ impl SendError {
 }
 
 impl Pool {
-    /// A pool without connections, of at most `max_idle` idle ones.
+    /// A pool without connections, in which each of `workers` keeps as many idle ones as `idle` is for.
     pub(super) fn new(
         surroundings: Surroundings,
         address: Address,
-        max_idle: usize,
-        idle_limit: Duration,
+        workers: usize,
+        idle: impl Fn() -> Idle,
     ) -> Self {
         Self {
             surroundings,
             address,
-            idle: ArrayQueue::new(max_idle),
-            idle_limit,
-            shared: ArcSwap::default(),
+            idle: Each::new(workers, |_| Arc::new(Apart::new(idle()))),
+            shared: Each::new(workers, |_| Apart::default()),
             born: Instant::now(),
             distrusted_until: AtomicU64::new(0),
         }
@@ -177,7 +167,7 @@ impl Pool {
         Ok(response.map(|body| Inflow {
             body,
             way,
-            pool: self.clone(),
+            home: self.idle.own().clone(),
         }))
     }
 
@@ -196,7 +186,7 @@ impl Pool {
     }
 
     fn share(&self, opened: &Arc<Shared>) {
-        self.shared.rcu(|known| {
+        self.shared.own().rcu(|known| {
             let open = known.iter().filter(|shared| shared.is_open());
             open.chain([opened]).cloned().collect::<Vec<_>>()
         });
@@ -218,7 +208,7 @@ impl Pool {
     /// A connection that is there already.
     fn take(&self) -> Option<Way> {
         if self.address.tls.is_some()
-            && let Some(lane) = self.shared.load().iter().find_map(Shared::lane)
+            && let Some(lane) = self.shared.own().load().iter().find_map(Shared::lane)
         {
             return Some(Way::Lane(lane));
         }
@@ -231,31 +221,20 @@ impl Pool {
         if self.is_distrusted() {
             return None;
         }
-        loop {
-            let idle = self.idle.pop()?;
-            if idle.since.elapsed() <= self.idle_limit {
-                return Some(idle.wire);
-            }
-        }
+        self.idle.own().take()
     }
 
-    /// Closes kept connections that were kept for long enough, and those that the provider has closed:
-    /// nobody drives a connection while it is idle.
+    /// Closes kept connections of this worker that were kept for long enough, and those that the provider has closed.
     pub(super) fn sweep(&self, cx: &mut Context<'_>) {
         self.sweep_shared();
-        for _ in 0..self.idle.len() {
-            let Some(mut idle) = self.idle.pop() else { return };
-            let young = idle.since.elapsed() <= self.idle_limit;
-            if young && idle.wire.poll_condition(cx) != Condition::Ended {
-                drop(self.idle.push(idle));
-            }
-        }
+        self.idle.own().sweep(cx);
     }
 
     /// Forgets shared connections that are closed, and those that nobody has used since the last time.
     fn sweep_shared(&self) {
-        if !self.shared.load().is_empty() {
-            self.shared.rcu(|known| {
+        let shared = self.shared.own();
+        if !shared.load().is_empty() {
+            shared.rcu(|known| {
                 let kept = known
                     .iter()
                     .filter(|shared| shared.is_open() && !shared.has_rested());

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use super::pace::{Pace, Rest};
 use super::patience::Patient;
+use super::workers::{Door, hand_over};
 use super::{Hub, cors, http2};
 use crate::forward::Bell;
 use crate::surroundings::Carrier;
@@ -38,8 +39,9 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How long to wait when the system has no more file descriptors.
 const EXHAUSTED: Duration = Duration::from_millis(50);
 
-/// Serves connections on `listener` until they are to close; `connections` holds the tasks that are left.
-pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, connections: TaskTracker) {
+/// Accepts connections on `listener` until they are to close, and hands them in at `doors`; `connections` holds
+/// those that are left.
+pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, doors: Vec<Door>, connections: TaskTracker) {
     let mut closing = pin!(hub.drain.closing());
     loop {
         let accepted = tokio::select! {
@@ -50,7 +52,7 @@ pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, connections: Tas
         };
         match accepted {
             Ok((stream, _)) if stream.set_nodelay(true).is_ok() => {
-                connections.spawn(accepted_connection(stream, hub.clone()));
+                hand_over(&doors, stream, connections.token());
             }
             Ok((closed_already, _)) => drop(closed_already),
             Err(error) => accept_failed(&error).await,
@@ -64,7 +66,7 @@ async fn accept_failed(error: &io::Error) {
 }
 
 /// Finds out which HTTP a caller speaks, and speaks it.
-async fn accepted_connection(stream: TcpStream, hub: Arc<Hub>) {
+pub(super) async fn accepted_connection(stream: TcpStream, hub: Arc<Hub>) {
     let silent = async {
         hub.drain.closing().await;
         sleep(GRACE).await;

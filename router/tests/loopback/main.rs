@@ -22,3 +22,4 @@ mod tls;
 mod translation;
 mod upstream;
 mod wires;
+mod workers;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -42,6 +43,8 @@ impl Rig {
     pub(crate) async fn configured(table: Table, tell: impl FnOnce(&mut Config)) -> Self {
         let anywhere = "127.0.0.1:0".parse().unwrap();
         let mut config = Config::new(anywhere, anywhere);
+        // So that tests can say how many connections a provider sees.
+        config.workers = NonZeroUsize::new(1);
         tell(&mut config);
         let router = Router::bind(config).await.unwrap();
         let (addr, admin) = (router.listen_addr(), router.admin_addr());
@@ -74,6 +77,12 @@ impl Rig {
             (key_pair(), Secret::new(pair)),
         ]);
         self.pusher.push(tables, credentials).await.unwrap();
+    }
+
+    /// Drops the router, whatever it does.
+    pub(crate) async fn abandon(self) {
+        self.ended.abort();
+        assert!(self.ended.await.is_err_and(|error| error.is_cancelled()));
     }
 
     /// Tells the router to end.
