@@ -5,9 +5,9 @@ mod form;
 mod metadata;
 mod name;
 mod proofs;
-mod scan;
+pub(crate) mod scan;
 mod splice;
-mod text;
+pub(crate) mod text;
 mod usage;
 
 use std::borrow::Cow;
@@ -253,8 +253,7 @@ impl Prompt {
         let mut cuts = Vec::with_capacity(4);
         let mut kept_before = false;
         for (at, member) in members.iter().enumerate() {
-            let name = &self.bytes[member.name.clone()];
-            if !OWN_FIELDS.iter().any(|own| means(name, own)) {
+            if !OWN_FIELDS.iter().any(|own| means(&self.bytes, &member.name, own)) {
                 kept_before = true;
             } else if kept_before {
                 cuts.push(cut(members[at - 1].value.end..member.value.end));
@@ -262,8 +261,8 @@ impl Prompt {
                 // `model` is always kept, so that another member follows.
                 let next = members
                     .get(at + 1)
-                    .map_or(member.value.end, |next| next.name.start);
-                cuts.push(cut(member.name.start..next));
+                    .map_or(member.value.end, |next| next.name.at.start);
+                cuts.push(cut(member.name.at.start..next));
             }
         }
         cuts
@@ -277,8 +276,10 @@ fn is_own(name: &[u8]) -> bool {
 /// Refuses a name that differs from `model` in case alone: some providers read names without regard to it,
 /// and would answer for a model that nobody was asked about.
 fn refuse_lookalikes(bytes: &[u8], members: &[Member]) -> Result<(), Failure> {
-    let names = members.iter().map(|member| &bytes[member.name.clone()]);
-    if names.into_iter().any(|name| differs_in_case(name, "model")) {
+    if members
+        .iter()
+        .any(|member| differs_in_case(bytes, &member.name, "model"))
+    {
         let text =
             "a field's name differs from `model` in case alone; some providers would take it for `model`";
         Err(Failure::invalid("model", text))
@@ -306,7 +307,7 @@ fn last<'a>(bytes: &'a [u8], members: &[Member], name: &str) -> Option<&'a [u8]>
     let found = members
         .iter()
         .rev()
-        .find(|member| means(&bytes[member.name.clone()], name));
+        .find(|member| means(bytes, &member.name, name));
     found.map(|member| &bytes[member.value.clone()])
 }
 

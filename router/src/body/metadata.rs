@@ -130,9 +130,7 @@ pub(crate) fn only(
     field: &str,
     path: impl fmt::Display + Copy,
 ) -> Result<Option<Range<usize>>, Failure> {
-    let mut found = members
-        .iter()
-        .filter(|member| means(&bytes[member.name.clone()], field));
+    let mut found = members.iter().filter(|member| means(bytes, &member.name, field));
     let first = found.next();
     if found.next().is_some() {
         return Err(wrong(path, "must not be given twice"));

@@ -2,7 +2,10 @@
 //! object, whole. It builds no document and decodes no text: what is inside strings is the reader's to
 //! judge, only their ends are looked for, by `memchr`.
 
+use std::borrow::Cow;
 use std::ops::Range;
+
+use super::text::named;
 
 /// The most members of one object: requests have a few dozen, and a list of millions would be memory
 /// that a caller makes us hold.
@@ -14,10 +17,19 @@ const MAX_DEPTH: u32 = 126;
 /// One member of an object, as places in the bytes that were scanned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Member {
-    /// The name, with its quotes.
-    pub(crate) name: Range<usize>,
+    /// The name.
+    pub(crate) name: Name,
     /// The value.
     pub(crate) value: Range<usize>,
+}
+
+/// A member's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Name {
+    /// Where it is, with its quotes.
+    pub(crate) at: Range<usize>,
+    /// Whether there are escapes in it.
+    pub(crate) escaped: bool,
 }
 
 /// Why bytes are not one whole JSON object.
@@ -44,73 +56,79 @@ pub(crate) enum ScanError {
 
 /// The members of the object that `bytes` are, in order.
 pub(crate) fn members(bytes: &[u8]) -> Result<Vec<Member>, ScanError> {
-    let mut cursor = Cursor { bytes, at: 0 };
+    let mut members = Vec::with_capacity(16);
+    whole(bytes, |cursor, name| {
+        if members.len() == MAX_MEMBERS {
+            return Err(ScanError::TooMany);
+        }
+        let start = cursor.at;
+        cursor.pass()?;
+        members.push(Member {
+            name,
+            value: start..cursor.at,
+        });
+        Ok(())
+    })?;
+    Ok(members)
+}
+
+/// Goes through the object that `bytes` are; `each` has to pass the value of every member that it is told of.
+pub(crate) fn whole<'a>(
+    bytes: &'a [u8],
+    each: impl FnMut(&mut Cursor<'a>, Name) -> Result<(), ScanError>,
+) -> Result<(), ScanError> {
+    let mut cursor = Cursor {
+        bytes,
+        at: 0,
+        depth: 0,
+    };
     cursor.blanks();
-    let members = cursor.top()?;
+    cursor.object(each)?;
     cursor.blanks();
     if cursor.at == bytes.len() {
-        Ok(members)
+        Ok(())
     } else {
         Err(cursor.unexpected("nothing after the object"))
     }
 }
 
-struct Cursor<'a> {
+/// A place in bytes that are being scanned.
+pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// How many objects and arrays are open here.
+    depth: u32,
 }
 
-impl Cursor<'_> {
-    fn top(&mut self) -> Result<Vec<Member>, ScanError> {
-        let mut members = Vec::with_capacity(16);
-        self.expect(b'{', "an object")?;
-        self.blanks();
-        if self.eat(b'}') {
-            return Ok(members);
-        }
-        loop {
-            if members.len() == MAX_MEMBERS {
-                return Err(ScanError::TooMany);
-            }
-            members.push(self.member()?);
-            if !self.goes_on(b'}', "`,` or `}`")? {
-                return Ok(members);
-            }
-        }
-    }
-
-    fn member(&mut self) -> Result<Member, ScanError> {
-        let name = self.name()?;
-        let start = self.at;
-        self.value(0)?;
-        Ok(Member {
-            name,
-            value: start..self.at,
+impl<'a> Cursor<'a> {
+    /// Passes an object; `each` has to pass the value of every member that it is told of.
+    pub(crate) fn object(
+        &mut self,
+        mut each: impl FnMut(&mut Self, Name) -> Result<(), ScanError>,
+    ) -> Result<(), ScanError> {
+        self.elements(b'{', b'}', "an object", |cursor| {
+            let name = cursor.name()?;
+            each(cursor, name)
         })
     }
 
-    /// Passes a name and its colon, up to the value.
-    fn name(&mut self) -> Result<Range<usize>, ScanError> {
-        self.blanks();
-        let start = self.at;
-        self.expect(b'"', "a field's name in quotes")?;
-        self.string_rest()?;
-        let name = start..self.at;
-        self.blanks();
-        self.expect(b':', "`:`")?;
-        self.blanks();
-        Ok(name)
+    /// Passes an array; `each` has to pass one element.
+    pub(crate) fn array(
+        &mut self,
+        each: impl FnMut(&mut Self) -> Result<(), ScanError>,
+    ) -> Result<(), ScanError> {
+        self.elements(b'[', b']', "an array", each)
     }
 
-    fn value(&mut self, depth: u32) -> Result<(), ScanError> {
+    /// Passes a value of any kind.
+    pub(crate) fn pass(&mut self) -> Result<(), ScanError> {
         match self.peek()? {
-            b'{' | b'[' if depth == MAX_DEPTH => Err(ScanError::TooDeep),
             b'"' => {
                 self.at += 1;
                 self.string_rest()
             }
-            b'{' => self.object(depth),
-            b'[' => self.array(depth),
+            b'{' => self.object(|cursor, _| cursor.pass()),
+            b'[' => self.array(Self::pass),
             b't' => self.literal(b"true"),
             b'f' => self.literal(b"false"),
             b'n' => self.literal(b"null"),
@@ -119,45 +137,76 @@ impl Cursor<'_> {
         }
     }
 
-    fn object(&mut self, depth: u32) -> Result<(), ScanError> {
-        self.at += 1;
-        self.blanks();
-        if self.eat(b'}') {
-            return Ok(());
-        }
-        loop {
-            self.name()?;
-            self.value(depth + 1)?;
-            if !self.goes_on(b'}', "`,` or `}`")? {
-                return Ok(());
-            }
-        }
+    /// Passes a value of any kind, and gives its bytes.
+    pub(crate) fn raw(&mut self) -> Result<&'a [u8], ScanError> {
+        let start = self.at;
+        self.pass()?;
+        Ok(&self.bytes[start..self.at])
     }
 
-    fn array(&mut self, depth: u32) -> Result<(), ScanError> {
-        self.at += 1;
-        self.blanks();
-        if self.eat(b']') {
-            return Ok(());
-        }
-        loop {
-            self.blanks();
-            self.value(depth + 1)?;
-            if !self.goes_on(b']', "`,` or `]`")? {
-                return Ok(());
-            }
-        }
+    /// Passes `null`, if that is what is next.
+    pub(crate) fn null(&mut self) -> bool {
+        let found = self.bytes[self.at..].starts_with(b"null");
+        self.at += if found { 4 } else { 0 };
+        found
     }
 
-    /// After an element: whether another follows.
-    fn goes_on(&mut self, close: u8, wanted: &'static str) -> Result<bool, ScanError> {
-        self.blanks();
-        let found = self.peek()?;
-        if found != b',' && found != close {
-            return Err(self.unexpected(wanted));
+    /// The text of `name`, which was found here.
+    pub(crate) fn named(&self, name: &Name) -> Result<Cow<'a, [u8]>, ScanError> {
+        named(self.bytes, name).map_err(|_| self.unexpected("a name before that is text"))
+    }
+
+    /// What is wrong with what is next.
+    pub(crate) fn unexpected(&self, wanted: &'static str) -> ScanError {
+        ScanError::Unexpected { at: self.at, wanted }
+    }
+
+    fn elements(
+        &mut self,
+        open: u8,
+        close: u8,
+        wanted: &'static str,
+        mut each: impl FnMut(&mut Self) -> Result<(), ScanError>,
+    ) -> Result<(), ScanError> {
+        self.expect(open, wanted)?;
+        self.depth += 1;
+        if self.depth > MAX_DEPTH + 1 {
+            return Err(ScanError::TooDeep);
         }
-        self.at += 1;
-        Ok(found == b',')
+        self.blanks();
+        if !self.eat(close) {
+            loop {
+                each(self)?;
+                self.blanks();
+                match self.peek()? {
+                    b',' => self.at += 1,
+                    found if found == close => {
+                        self.at += 1;
+                        break;
+                    }
+                    _ => return Err(self.unexpected(more(close))),
+                }
+                self.blanks();
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// Passes a name and its colon, up to the value.
+    fn name(&mut self) -> Result<Name, ScanError> {
+        let start = self.at;
+        self.expect(b'"', "a field's name in quotes")?;
+        // Names are short: a loop is at their end before a search has begun.
+        let rest = self.bytes[self.at..].iter();
+        self.at += rest.take_while(|byte| !matches!(byte, b'"' | b'\\')).count();
+        let escaped = self.peek()? == b'\\';
+        self.string_rest()?;
+        let at = start..self.at;
+        self.blanks();
+        self.expect(b':', "`:`")?;
+        self.blanks();
+        Ok(Name { at, escaped })
     }
 
     /// Passes the rest of a string, whose opening quote is behind. Only quotes are looked for: of line ends and
@@ -238,10 +287,11 @@ impl Cursor<'_> {
         self.at += 1;
         Ok(())
     }
+}
 
-    fn unexpected(&self, wanted: &'static str) -> ScanError {
-        ScanError::Unexpected { at: self.at, wanted }
-    }
+/// What may follow an element before `close`.
+fn more(close: u8) -> &'static str {
+    if close == b'}' { "`,` or `}`" } else { "`,` or `]`" }
 }
 
 #[cfg(test)]

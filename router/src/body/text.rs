@@ -1,7 +1,8 @@
 //! The text of a JSON string or number that was found by the scanner. Decodes; decides nothing.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
+
+use super::scan::Name;
 
 /// Why a raw value is no text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,25 +49,24 @@ pub(crate) fn utf8(raw: &[u8]) -> Result<Cow<'_, str>, NoText> {
         .map_err(|_| NoText::Undecodable)
 }
 
-/// Whether a member's name, with its quotes, means `name` but for the case of its letters.
-pub(crate) fn differs_in_case(raw: &[u8], name: &str) -> bool {
-    let plain = raw.get(1..raw.len() - 1).unwrap_or_default();
-    let alike = |text: &[u8]| text != name.as_bytes() && text.eq_ignore_ascii_case(name.as_bytes());
-    alike(plain)
-        || (plain.len() > name.len()
-            && plain.contains(&b'\\')
-            && string(raw).is_ok_and(|text| alike(text.as_bytes())))
+/// Whether `name`, of `bytes`, is `wanted` but for the case of its letters.
+pub(crate) fn differs_in_case(bytes: &[u8], name: &Name, wanted: &str) -> bool {
+    let wanted = wanted.as_bytes();
+    named(bytes, name).is_ok_and(|text| *text != *wanted && text.eq_ignore_ascii_case(wanted))
 }
 
-/// Whether a member's name, with its quotes, means `name`; escapes are resolved before they are compared.
-pub(crate) fn means(raw: &[u8], name: &str) -> bool {
-    let plain = raw.get(1..raw.len() - 1).unwrap_or_default();
-    // What is written with an escape is longer than what it means.
-    match plain.len().cmp(&name.len()) {
-        Ordering::Less => false,
-        Ordering::Equal => plain == name.as_bytes(),
-        Ordering::Greater => plain.contains(&b'\\') && string(raw).is_ok_and(|text| text == name),
+/// Whether `name`, of `bytes`, is `wanted`.
+pub(crate) fn means(bytes: &[u8], name: &Name, wanted: &str) -> bool {
+    named(bytes, name).is_ok_and(|text| *text == *wanted.as_bytes())
+}
+
+/// The text of `name`, of `bytes`: its escapes are resolved.
+pub(crate) fn named<'a>(bytes: &'a [u8], name: &Name) -> Result<Cow<'a, [u8]>, NoText> {
+    let raw = &bytes[name.at.clone()];
+    if name.escaped {
+        return string(raw).map(|text| text.into_owned().into_bytes().into());
     }
+    Ok(Cow::Borrowed(&raw[1..raw.len() - 1]))
 }
 
 /// `text` as a JSON string, with its quotes.
@@ -76,6 +76,7 @@ pub(crate) fn quote(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scan::members;
     use super::{NoText, means, quote, string, string_or_number};
 
     #[test]
@@ -99,9 +100,15 @@ mod tests {
 
     #[test]
     fn names_are_compared_after_decoding() {
-        assert!(means(br#""model""#, "model"));
-        assert!(means(br#""mod\u0065l""#, "model"));
-        assert!(!means(br#""mode""#, "model"));
+        let called = |name: &str| {
+            let object = format!(r#"{{"{name}":1}}"#).into_bytes();
+            means(&object, &members(&object).unwrap()[0].name, "model")
+        };
+        assert!(called("model"));
+        assert!(called(r"mod\u0065l"));
+        assert!(!called("mode"));
+        assert!(!called(r"model\\"));
+        assert!(!called(r"\ud800"), "it is no text");
     }
 
     #[test]

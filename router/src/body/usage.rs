@@ -80,5 +80,5 @@ fn beginning(at: usize, is_empty: bool) -> Edit {
 fn named<'a>(bytes: &'a [u8], members: &'a [Member], name: &'a str) -> impl Iterator<Item = &'a Member> {
     members
         .iter()
-        .filter(move |member| means(&bytes[member.name.clone()], name))
+        .filter(move |member| means(bytes, &member.name, name))
 }

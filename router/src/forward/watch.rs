@@ -11,10 +11,11 @@ pub(super) mod usage;
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use serde_json::value::RawValue;
 use weir_dialect::form::Usage;
 use weir_table::{Dialect, FailureClass};
 
-use self::reply::Reply;
+use self::reply::{Reply, is_something};
 use crate::classify;
 use crate::error::Failure;
 use crate::forward::sse::{Payload, payload};
@@ -121,6 +122,11 @@ fn prove_reply(dialect: Dialect, operation: Operation, answer: &[u8]) -> Result<
         Some(what) => Err(malformed(format!("the provider's answer has no {what}"))),
         None => Ok(reply.usage().and_then(usage::openai)),
     }
+}
+
+/// Whether a value is more than nothing.
+fn says_something(raw: &RawValue) -> bool {
+    is_something(raw.get().as_bytes())
 }
 
 fn misshapen() -> Failure {

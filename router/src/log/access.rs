@@ -91,7 +91,7 @@ impl Line<'_> {
 
     fn json(&mut self, name: &str, value: &str) {
         self.text.extend([",\"", name, "\":"]);
-        if value.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {
+        if is_plain(value) {
             self.text.extend(["\"", value, "\""]);
         } else {
             self.text.push_str(&quote(value));
@@ -111,6 +111,12 @@ impl Line<'_> {
             write!(self.text, "{}", value.escape_debug())
         };
     }
+}
+
+/// Whether `value` needs no escapes. Counts, because that is done with several bytes at a time.
+fn is_plain(value: &str) -> bool {
+    let needs = |b: &u8| *b < 0x20 || *b == b'"' || *b == b'\\';
+    value.as_bytes().iter().filter(|b| needs(b)).count() == 0
 }
 
 #[cfg(test)]

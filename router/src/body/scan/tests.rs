@@ -68,7 +68,7 @@ proptest! {
     fn finds_the_same_members_as_serde(object in object(), pretty in any::<bool>()) {
         let text = if pretty { serde_json::to_string_pretty(&object) } else { serde_json::to_string(&object) }.unwrap();
         let found: Map<String, Value> = members(text.as_bytes()).unwrap().into_iter().map(|member| {
-            let name = serde_json::from_str(&text[member.name]).unwrap();
+            let name = serde_json::from_str(&text[member.name.at]).unwrap();
             (name, serde_json::from_str(&text[member.value]).unwrap())
         }).collect();
         prop_assert_eq!(found, serde_json::from_str::<Map<String, Value>>(&text).unwrap());

@@ -10,7 +10,7 @@ use weir_dialect::form::Usage;
 use weir_table::Dialect;
 
 use super::like::Like;
-use super::reply::{Finish, Mentions, Reply};
+use super::reply::{Finish, Reply};
 use super::{Meaning, UsageEvent, failed, usage};
 use crate::forward::sse::{Payload, payload};
 
@@ -110,8 +110,8 @@ impl Progress {
 
     /// Looks at the data of an event that neither ends a choice nor is an error.
     fn glance(&mut self, event: &[u8], data: &[u8]) -> Meaning {
-        if let Some(mentions) = Mentions::read(data) {
-            self.seen.extend(mentions.indices());
+        if let Some(reply) = Reply::read(data) {
+            self.seen.extend(reply.indices());
             self.like.remember(event);
             return Meaning::Passes;
         }

@@ -9,8 +9,7 @@ use serde_json::value::RawValue;
 use weir_dialect::form::Usage;
 use weir_table::Dialect;
 
-use super::reply::is_something;
-use super::{Meaning, data, failed, malformed, misshapen, usage};
+use super::{Meaning, data, failed, malformed, misshapen, says_something, usage};
 use crate::classify;
 use crate::error::Failure;
 
@@ -129,7 +128,7 @@ impl Progress {
     /// model may have nothing to say.
     fn ends(&mut self, delta: Option<&Delta<'_>>) -> Meaning {
         let reason = delta.and_then(|delta| delta.stop_reason);
-        self.stopped |= reason.is_some_and(is_something);
+        self.stopped |= reason.is_some_and(says_something);
         commits(self.stopped)
     }
 }
@@ -154,7 +153,7 @@ impl Delta<'_> {
         [text, thinking, partial_json, citation]
             .into_iter()
             .flatten()
-            .any(|raw| is_something(raw))
+            .any(|raw| says_something(raw))
     }
 }
 
@@ -162,8 +161,8 @@ impl Block<'_> {
     /// Texts and thoughts begin empty; every other block is something by being there.
     fn has_content(&self) -> bool {
         match &*self.kind {
-            "text" => self.text.is_some_and(is_something),
-            "thinking" => self.thinking.is_some_and(is_something),
+            "text" => self.text.is_some_and(says_something),
+            "thinking" => self.thinking.is_some_and(says_something),
             _ => true,
         }
     }
@@ -172,11 +171,11 @@ impl Block<'_> {
 /// Proves that `answer` is a message, and reads what it took.
 pub(super) fn prove(dialect: Dialect, answer: &[u8]) -> Result<Option<Usage>, Failure> {
     let message: Message<'_> = serde_json::from_slice(answer).map_err(|_| misshapen())?;
-    if message.error.is_some_and(is_something) {
+    if message.error.is_some_and(says_something) {
         return Err(classify::in_band(dialect, answer));
     }
     let said = [message.content, message.stop_reason];
-    if said.into_iter().flatten().any(is_something) {
+    if said.into_iter().flatten().any(says_something) {
         Ok(message.usage.and_then(|raw| usage::anthropic(raw, None)))
     } else {
         Err(malformed("the provider's answer has no content"))

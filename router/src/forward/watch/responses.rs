@@ -8,8 +8,7 @@ use serde_json::value::RawValue;
 use weir_dialect::form::Usage;
 use weir_table::Dialect;
 
-use super::reply::is_something;
-use super::{Meaning, data, failed, malformed, misshapen, usage};
+use super::{Meaning, data, failed, malformed, misshapen, says_something, usage};
 use crate::classify;
 use crate::error::Failure;
 
@@ -88,7 +87,7 @@ impl Progress {
             "response.image_generation_call.partial_image" => self.shows(true),
             kind => {
                 let is_delta = kind.strip_suffix(".delta").is_some();
-                self.shows(is_delta && event.delta.is_some_and(is_something))
+                self.shows(is_delta && event.delta.is_some_and(says_something))
             }
         }
     }
@@ -111,7 +110,7 @@ impl Progress {
         let response = event.response.as_ref();
         self.usage = response
             .and_then(|response| response.usage)
-            .and_then(usage::openai);
+            .and_then(|usage| usage::openai(usage.get().as_bytes()));
         let answers = event.kind == "response.incomplete" || response.is_some_and(Response::has_output);
         if self.committed || !answers {
             Meaning::Done
@@ -130,7 +129,7 @@ impl Item<'_> {
 
 impl Response<'_> {
     fn has_output(&self) -> bool {
-        self.output.is_some_and(is_something)
+        self.output.is_some_and(says_something)
     }
 
     /// Whether there is nothing in it because it is still being worked on, as its caller wanted.
@@ -145,11 +144,13 @@ impl Response<'_> {
 /// Proves that `answer` is a response, and reads what it took.
 pub(super) fn prove(dialect: Dialect, answer: &[u8]) -> Result<Option<Usage>, Failure> {
     let response: Response<'_> = serde_json::from_slice(answer).map_err(|_| misshapen())?;
-    if let Some(error) = response.error.filter(|error| is_something(error)) {
+    if let Some(error) = response.error.filter(|error| says_something(error)) {
         return Err(classify::in_band(dialect, error.get().as_bytes()));
     }
     if response.has_output() || response.is_under_way() {
-        Ok(response.usage.and_then(usage::openai))
+        Ok(response
+            .usage
+            .and_then(|usage| usage::openai(usage.get().as_bytes())))
     } else {
         Err(malformed("the provider's answer has no output"))
     }

@@ -35,8 +35,8 @@ struct Details {
 
 /// `usage` of chat completions, completions, embeddings and responses, in which cached tokens are a part of
 /// the prompt's. `DeepSeek` has its own name for those from its cache.
-pub(super) fn openai(raw: &RawValue) -> Option<Usage> {
-    let written: Written = serde_json::from_str(raw.get()).ok()?;
+pub(super) fn openai(raw: &[u8]) -> Option<Usage> {
+    let written: Written = serde_json::from_slice(raw).ok()?;
     let input = written.prompt_tokens.or(written.input_tokens);
     let output = written.completion_tokens.or(written.output_tokens);
     if input.is_none() && output.is_none() {
@@ -97,12 +97,12 @@ mod tests {
             output: 7,
             reasoning: 5,
         };
-        assert_eq!(openai(&raw(text)), Some(expected));
+        assert_eq!(openai(text.as_bytes()), Some(expected));
         let responses = text
             .replace("prompt_tokens", "input_tokens")
             .replace("completion_tokens", "output_tokens");
-        assert_eq!(openai(&raw(&responses)), Some(expected));
-        assert_eq!(openai(&raw("{}")), None, "never invented");
+        assert_eq!(openai(responses.as_bytes()), Some(expected));
+        assert_eq!(openai(b"{}"), None, "never invented");
     }
 
     #[test]
