@@ -2,6 +2,7 @@
 //! It is told where to go and how long to wait; whether to try again is not decided here.
 
 mod answer;
+mod aside;
 mod attempt;
 mod bell;
 mod bounds;

@@ -1,5 +1,7 @@
 //! Embeddings for callers of `OpenAI`'s dialect from targets of another.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::Uri;
 use weir_dialect::embeddings::{self, EmbeddingAnswer, EmbeddingAsk};
@@ -7,6 +9,7 @@ use weir_dialect::form::Usage;
 use weir_dialect::{Refusal, Unreadable, Written, bedrock, gemini};
 use weir_table::Dialect;
 
+use super::aside::aside;
 use super::attempt::{Accepted, Order};
 use super::bounds::Bounds;
 use super::headers;
@@ -18,28 +21,38 @@ use crate::state::{Endpoint, Leaf};
 /// Asks `leaf`, which is at `uri`.
 pub(super) async fn embedded(
     leaf: &Leaf,
-    endpoint: &Endpoint,
+    endpoint: &Arc<Endpoint>,
     order: Order<'_>,
     uri: &Uri,
     bounds: Bounds,
 ) -> Result<Accepted, Failure> {
     let dialect = endpoint.dialect;
     let own = order.prompt.without_own_fields();
-    let ask = embeddings::read_request(&own).map_err(refused)?;
-    let (texts, encoding) = (ask.texts.len(), ask.encoding);
-    let Written { body, dropped } = written(dialect, &ask, leaf.upstream.as_str()).map_err(refused)?;
-    drop(ask);
+    let stamp = stamp(leaf, order);
+    let (length, model) = (own.len(), stamp.model.clone());
+    let (proving, uri) = (endpoint.clone(), uri.clone());
     let headers = headers::translated(endpoint, order.headers);
-    let request = proven(endpoint, uri, headers, Bytes::from(body))?;
+    let composing = move || {
+        let ask = embeddings::read_request(&own).map_err(refused)?;
+        let Written { body, dropped } = written(dialect, &ask, &model).map_err(refused)?;
+        let request = proven(&proving, &uri, headers, Bytes::from(body))?;
+        Ok::<_, Failure>((request, dropped, ask.texts.len(), ask.encoding))
+    };
+    let (request, dropped, texts, encoding) = aside(length, composing).await?;
     let read = collected(endpoint, request, bounds).await?;
-    let answer = answer(dialect, &read, texts).map_err(|_| unreadable(dialect, &read))?;
-    let document = embeddings::write_answer(&answer, encoding, &stamp(leaf, order));
-    let usage = answer.input_tokens.map(|input| Usage {
+    let length = read.len();
+    let rewriting = move || {
+        let answer = answer(dialect, &read, texts).map_err(|_| unreadable(dialect, &read))?;
+        let document = embeddings::write_answer(&answer, encoding, &stamp);
+        Ok::<_, Failure>((Bytes::from(document), answer.input_tokens))
+    };
+    let (document, input) = aside(length, rewriting).await?;
+    let usage = input.map(|input| Usage {
         input,
         ..Usage::default()
     });
     let headers = headers::of_translation("application/json", &dropped);
-    Ok(Accepted::of_document(headers, Bytes::from(document), usage))
+    Ok(Accepted::of_document(headers, document, usage))
 }
 
 fn written(dialect: Dialect, ask: &EmbeddingAsk<'_>, model: &str) -> Result<Written, Refusal> {

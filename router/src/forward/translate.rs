@@ -1,16 +1,18 @@
 //! A request to a target that speaks otherwise than its caller: written anew for it, and its answer written
-//! anew for the caller. Only here does a body become values, and only for as long as the request is made.
-
-use std::time::{SystemTime, UNIX_EPOCH};
+//! anew for the caller. Only here does a body become values, and only for as long as the request is made; a long one
+//! elsewhere, so that it holds up no other request.
 
 use std::pin::pin;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Uri};
+use http::{HeaderMap, Request, Uri};
 use weir_dialect::form::{Answer, Part, Usage};
 use weir_dialect::{Caller, Dropped, Refusal, Stamp, Target, Writer};
 use weir_table::{Dialect, FailureClass};
 
+use super::aside::aside;
 use super::attempt::{Accepted, Order};
 use super::bounds::Bounds;
 use super::flow::{Flow, Framing, Translated, explains};
@@ -37,9 +39,21 @@ pub(super) struct Tongues {
     pub(super) target: Target,
 }
 
+/// What a request in the target's dialect is made of.
+struct Draft {
+    /// The caller's body, without what is the router's own.
+    own: Bytes,
+    auto_cache: bool,
+    tongues: Tongues,
+    stamp: Stamp,
+    endpoint: Arc<Endpoint>,
+    uri: Uri,
+    headers: HeaderMap,
+}
+
 /// A request in the target's dialect.
 struct Composed {
-    body: Bytes,
+    request: Request<Spliced>,
     dropped: Dropped,
     stamp: Stamp,
     /// The caller's side of a stream, if one is wanted.
@@ -49,41 +63,53 @@ struct Composed {
 /// Asks `leaf`, which is at `uri`.
 pub(super) async fn translated(
     leaf: &Leaf,
-    endpoint: &Endpoint,
+    endpoint: &Arc<Endpoint>,
     order: Order<'_>,
     tongues: Tongues,
     uri: &Uri,
     bounds: Bounds,
 ) -> Result<Accepted, Failure> {
+    let draft = Draft {
+        own: order.prompt.without_own_fields(),
+        auto_cache: order.prompt.auto_cache(),
+        tongues,
+        stamp: stamp(leaf, order),
+        endpoint: endpoint.clone(),
+        uri: uri.clone(),
+        headers: headers::translated(endpoint, order.headers),
+    };
     let Composed {
-        body,
+        request,
         dropped,
         stamp,
         writer,
-    } = compose(leaf, endpoint, order, tongues)?;
-    let headers = headers::translated(endpoint, order.headers);
-    let request = proven(endpoint, uri, headers, body)?;
+    } = aside(draft.own.len(), move || compose(draft)).await?;
     if let Some(writer) = writer {
         let accepted = stream(endpoint, request, bounds, tongues, order, writer).await?;
         let headers = headers::of_translation("text/event-stream", &dropped);
         return Ok(Accepted { headers, ..accepted });
     }
     let read = collected(endpoint, request, bounds).await?;
-    let (body, usage) = rewritten(endpoint.dialect, &read, tongues, &stamp)?;
+    let length = read.len();
+    let dialect = endpoint.dialect;
+    let rewriting = move || rewritten(dialect, &read, tongues, &stamp);
+    let (body, usage) = aside(length, rewriting).await?;
     let headers = headers::of_translation("application/json", &dropped);
     Ok(Accepted::of_document(headers, body, usage))
 }
 
-fn compose(
-    leaf: &Leaf,
-    endpoint: &Endpoint,
-    order: Order<'_>,
-    tongues: Tongues,
-) -> Result<Composed, Failure> {
-    let own = order.prompt.without_own_fields();
+fn compose(draft: Draft) -> Result<Composed, Failure> {
+    let Draft {
+        own,
+        auto_cache,
+        tongues,
+        stamp,
+        endpoint,
+        uri,
+        headers,
+    } = draft;
     let mut ask = tongues.caller.read_request(&own).map_err(refused)?;
-    ask.auto_cache |= order.prompt.auto_cache();
-    let stamp = stamp(leaf, order);
+    ask.auto_cache |= auto_cache;
     let writer = ask.stream.then(|| tongues.caller.writer(stamp.clone(), &ask));
     ask.stream_usage = endpoint.tells_usage();
     let written = tongues
@@ -91,7 +117,7 @@ fn compose(
         .write_request(&ask, &stamp.model)
         .map_err(refused)?;
     Ok(Composed {
-        body: Bytes::from(written.body),
+        request: proven(&endpoint, &uri, headers, Bytes::from(written.body))?,
         dropped: written.dropped,
         stamp,
         writer,

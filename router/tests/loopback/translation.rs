@@ -31,6 +31,26 @@ const MESSAGE: &str = r#"{"id":"msg_1","type":"message","role":"assistant","mode
 const GENERATED: &str = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"hi"}]},"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":1,"candidatesTokenCount":2},"modelVersion":"real"}"#;
 const CONVERSED: &str = r#"{"output":{"message":{"role":"assistant","content":[{"text":"hi"}]}},"stopReason":"end_turn","usage":{"inputTokens":1,"outputTokens":2,"totalTokens":3}}"#;
 
+#[tokio::test]
+async fn a_long_prompt_is_translated_whole() {
+    let prompt = "x".repeat(3 * 1024 * 1024);
+    for (dialect, said) in [(Dialect::Anthropic, MESSAGE), (Dialect::Bedrock, CONVERSED)] {
+        let upstream = Upstream::start(vec![answer("200 OK", "", said)]).await;
+        let rig = configured(&upstream, |provider| {
+            provider.dialect = dialect;
+            if dialect == Dialect::Bedrock {
+                provider.credential = Credential::Named(key_pair());
+                provider.region = Some("eu-central-1".to_owned());
+            }
+        })
+        .await;
+        let reply = rig.chat(&ASKED.replace("hello", &prompt)).await;
+        assert_eq!(reply.content(), "hi", "{dialect:?}");
+        let asked = upstream.seen().last().unwrap().json()["messages"].to_string();
+        assert!(asked.contains(&prompt), "{dialect:?}");
+    }
+}
+
 /// The first line of the last request.
 fn asked(upstream: &Upstream) -> String {
     let seen = upstream.seen();
