@@ -13,7 +13,9 @@ use tokio::time::interval;
 use crate::access::Rules;
 use crate::config::Config;
 use crate::forward::Pools;
+use crate::health::Healths;
 use crate::observe::Metrics;
+use crate::places::Places;
 use crate::serve::{Drain, Hub, Origins, Room, serve_connection};
 use crate::source::Updates;
 use crate::state::{Assembler, Registries, Tables};
@@ -44,9 +46,10 @@ impl Engine {
         surroundings: Surroundings,
         updates: Updates,
     ) -> io::Result<Self> {
-        let tables = Arc::new(Tables::default());
-        let healths = Arc::default();
-        let metrics = Arc::new(Metrics::new(&tables, &healths));
+        let tables = Arc::new(Tables::new(workers));
+        let healths = Arc::new(Healths::new(workers));
+        let places = Arc::new(Places::new(workers, config.max_in_flight));
+        let metrics = Arc::new(Metrics::new(&tables, &healths, &places));
         let pools = Arc::new(Pools::new(surroundings.clone(), workers));
         let registries = Registries {
             pools: pools.clone(),
@@ -65,7 +68,7 @@ impl Engine {
                 default_namespace: config.default_namespace.clone(),
             },
             max_body_bytes: config.max_body_bytes,
-            max_in_flight: config.max_in_flight,
+            places,
             room: Room::new(config.max_held_bytes),
             origins: Origins::new(config.cors_origins.clone()),
         });

@@ -20,6 +20,7 @@ mod key;
 pub mod log;
 mod observe;
 mod operation;
+mod places;
 pub mod process;
 mod route;
 mod router;

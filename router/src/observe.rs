@@ -1,6 +1,7 @@
 //! What can be seen of the router: counts and the access log. It watches; it never decides.
 
 mod cost;
+mod counts;
 mod gen_ai;
 mod histogram;
 mod metrics;

@@ -29,6 +29,7 @@ use http::HeaderMap;
 use crate::access::{self, Caller, Rules};
 use crate::error::Failure;
 use crate::observe::Metrics;
+use crate::places::Places;
 use crate::state::{Snapshot, Tables};
 use crate::surroundings::Surroundings;
 
@@ -47,8 +48,8 @@ pub(crate) struct Hub {
     pub(crate) rules: Rules,
     /// The largest body that is read.
     pub(crate) max_body_bytes: usize,
-    /// The most requests at once.
-    pub(crate) max_in_flight: u64,
+    /// The places of requests under way.
+    pub(crate) places: Arc<Places>,
     /// Room for their bodies.
     pub(crate) room: Room,
     /// The origins whose pages may ask.

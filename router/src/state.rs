@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::worker::{Apart, Each};
+
 pub(crate) use assemble::Assembler;
 pub(crate) use callers::{Callers, Holder};
 pub(crate) use endpoint::{Endpoint, ModelSites, OpenAiSites, Sites};
@@ -26,24 +28,37 @@ pub(crate) use registries::Registries;
 pub(crate) use snapshot::{Report, Served, Snapshot, TableState};
 pub(crate) use target::{Below, Leaf, Limits, Place, Reach, Tree};
 
-/// The snapshot in force.
+/// The snapshot in force. Each worker holds it by a handle of its own, so that requests of several workers count their
+/// holds on different lines.
 #[derive(Debug, Default)]
-pub(crate) struct Tables(ArcSwap<Snapshot>);
+pub(crate) struct Tables(Each<ArcSwap<View>>);
+
+/// The snapshot in force, as one worker holds it.
+type View = Apart<Arc<Snapshot>>;
 
 impl Tables {
+    /// Nothing to serve yet, for each of `workers`.
+    pub(crate) fn new(workers: usize) -> Self {
+        Self(Each::new(workers, |_| ArcSwap::default()))
+    }
+
     /// The snapshot in force; to be asked once per request.
-    pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Snapshot>> {
-        self.0.load()
+    pub(crate) fn load(&self) -> arc_swap::Guard<Arc<View>> {
+        self.0.own().load()
     }
 
     /// The same, for a request that waits while it holds it.
-    pub(crate) fn load_full(&self) -> Arc<Snapshot> {
-        self.0.load_full()
+    pub(crate) fn load_full(&self) -> Arc<View> {
+        self.0.own().load_full()
     }
 
-    /// Puts the next snapshot in force. Requests under way keep what they hold.
+    /// Puts the next snapshot in force, on all workers when this returns. Requests under way keep what they hold.
     fn swap(&self, next: Snapshot) {
-        self.0.store(Arc::new(next));
+        let next = Arc::new(next);
+        // The first last: it is also what the admin port shows, which is to say nothing that is not so everywhere.
+        for own in self.0.all().iter().rev() {
+            own.store(Arc::new(Apart::new(next.clone())));
+        }
     }
 }
 

@@ -30,6 +30,11 @@ impl<T> Each<T> {
         Self((0..workers.max(1)).map(make).collect())
     }
 
+    /// All of them.
+    pub(crate) fn all(&self) -> &[T] {
+        &self.0
+    }
+
     /// This thread's.
     pub(crate) fn own(&self) -> &T {
         &self.0[NUMBER.get() % self.0.len()]
@@ -83,13 +88,13 @@ mod tests {
             })
         };
         assert_eq!([own(0), own(1)], [0, 1]);
-        assert_eq!(Each::new(0, |number| number).0[..], [0], "there is always one");
+        assert_eq!(Each::new(0, |number| number).all(), [0], "there is always one");
     }
 
     #[test]
     fn neighbours_share_no_line() {
         let each = Each::new(2, |_| Apart::new(0_u8));
-        let at = |number: usize| std::ptr::from_ref(&each.0[number]).addr();
+        let at = |number: usize| std::ptr::from_ref(&each.all()[number]).addr();
         assert!(at(1) - at(0) >= 128);
     }
 }

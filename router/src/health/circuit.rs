@@ -4,6 +4,7 @@
 //! What was asked before the last change says nothing about what came after it, so that a slow failure from
 //! before a recovery does not undo it, nor a slow success from before an outage.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -11,12 +12,13 @@ use tokio::time::Instant;
 use weir_table::FailureClass;
 
 use super::{Opened, Scope, Standing};
+use crate::worker::{Apart, Each};
 
 /// So many failures in a row open it.
 const IN_A_ROW: u32 = 5;
 
 /// So many attempts within [`WINDOW`] must there be for their share of failures to count.
-const ENOUGH: u16 = 20;
+const ENOUGH: u32 = 20;
 
 /// The time in which attempts are counted, in milliseconds.
 const WINDOW: u64 = 10_000;
@@ -55,20 +57,23 @@ pub(crate) struct Circuit {
     changed: AtomicU64,
     /// Failures in a row.
     row: AtomicU32,
-    /// The attempts of the present window: see [`Recent`].
-    recent: AtomicU64,
+    /// The failures of the present window: see [`Recent`].
+    failures: AtomicU64,
+    /// Its answers, which each worker counts for itself, because there are as many as requests.
+    answers: Each<OnceLock<Box<Apart<AtomicU64>>>>,
 }
 
 impl Circuit {
-    /// A closed circuit, whose clock begins at `base`.
-    pub(super) fn new(name: Name, base: Instant) -> Self {
+    /// A closed circuit, whose clock begins at `base`, for so many workers.
+    pub(super) fn new(name: Name, base: Instant, workers: usize) -> Self {
         Self {
             name,
             base,
             next: AtomicU64::new(0),
             changed: AtomicU64::new(0),
             row: AtomicU32::new(0),
-            recent: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            answers: Each::new(workers, |_| OnceLock::new()),
         }
     }
 
@@ -110,7 +115,10 @@ impl Circuit {
             if self.row.load(Relaxed) != 0 {
                 self.row.store(0, Relaxed);
             }
-            self.count(now, Outcome::Answer);
+            // A credential's is never opened by their share.
+            if self.name.model.is_some() {
+                count(self.answers.own().get_or_init(Box::default), self.window(now));
+            }
         } else if self.is_news(asked) {
             self.close(now);
         }
@@ -122,8 +130,8 @@ impl Circuit {
             return;
         }
         let row = self.row.fetch_add(1, Relaxed).saturating_add(1);
-        let recent = self.count(now, Outcome::Failure);
-        if row >= IN_A_ROW || recent.is_bad() {
+        let failures = count(&self.failures, self.window(now));
+        if row >= IN_A_ROW || self.is_bad(failures, now) {
             self.open(class, FIRST, now);
         }
     }
@@ -163,7 +171,8 @@ impl Circuit {
         if self.next.swap(0, Relaxed) != 0 {
             self.changed.store(self.millis(now), Relaxed);
             self.row.store(0, Relaxed);
-            self.recent.store(0, Relaxed);
+            self.failures.store(0, Relaxed);
+            self.counted().for_each(|answers| answers.store(0, Relaxed));
             self.log("a circuit closed", "ok");
         }
     }
@@ -190,14 +199,23 @@ impl Circuit {
         self.millis(asked) >= self.changed.load(Relaxed)
     }
 
-    fn count(&self, now: Instant, outcome: Outcome) -> Recent {
-        let now = self.millis(now) / WINDOW;
-        let window = u32::try_from(now % u64::from(u32::MAX)).unwrap_or_default();
-        let counted = |packed| Recent::unpacked(packed).in_window(window).with(outcome).packed();
-        let before = self
-            .recent
-            .fetch_update(Relaxed, Relaxed, |packed| Some(counted(packed)));
-        Recent::unpacked(counted(before.unwrap_or_default()))
+    /// Whether at least half of enough attempts were these failures.
+    fn is_bad(&self, failures: u32, now: Instant) -> bool {
+        let window = self.window(now);
+        let within = |answers: &AtomicU64| Recent::unpacked(answers.load(Relaxed)).within(window);
+        let attempts = self.counted().map(within).fold(failures, u32::saturating_add);
+        attempts >= ENOUGH && failures >= attempts.div_ceil(2)
+    }
+
+    /// What workers have counted of answers.
+    fn counted(&self) -> impl Iterator<Item = &AtomicU64> {
+        let counted = self.answers.all().iter().filter_map(OnceLock::get);
+        counted.map(|answers| &***answers)
+    }
+
+    fn window(&self, now: Instant) -> u32 {
+        let windows = self.millis(now) / WINDOW;
+        u32::try_from(windows % u64::from(u32::MAX)).unwrap_or_default()
     }
 
     fn millis(&self, at: Instant) -> u64 {
@@ -206,67 +224,38 @@ impl Circuit {
     }
 }
 
-/// How an attempt ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Answer,
-    Failure,
-}
-
-/// The attempts of one window, in one word so that they are counted together.
+/// What was counted in one window, in one word so that both are read together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Recent {
     window: u32,
-    attempts: u16,
-    failures: u16,
+    count: u32,
 }
 
 impl Recent {
     fn unpacked(packed: u64) -> Self {
-        let [w0, w1, w2, w3, a0, a1, f0, f1] = packed.to_be_bytes();
+        let [w0, w1, w2, w3, c0, c1, c2, c3] = packed.to_be_bytes();
         Self {
             window: u32::from_be_bytes([w0, w1, w2, w3]),
-            attempts: u16::from_be_bytes([a0, a1]),
-            failures: u16::from_be_bytes([f0, f1]),
+            count: u32::from_be_bytes([c0, c1, c2, c3]),
         }
     }
 
     fn packed(self) -> u64 {
-        let Self {
-            window,
-            attempts,
-            failures,
-        } = self;
-        u64::from(window) << 32 | u64::from(attempts) << 16 | u64::from(failures)
+        u64::from(self.window) << 32 | u64::from(self.count)
     }
 
-    /// The counts of `window`: none if another one was counted last.
-    fn in_window(self, window: u32) -> Self {
-        if self.window == window {
-            self
-        } else {
-            Self {
-                window,
-                attempts: 0,
-                failures: 0,
-            }
-        }
+    /// What was counted in `window`: nothing if another one was counted last.
+    fn within(self, window: u32) -> u32 {
+        if self.window == window { self.count } else { 0 }
     }
+}
 
-    /// One more. A full count stays as it is: its share is known by then.
-    fn with(self, outcome: Outcome) -> Self {
-        let Some(attempts) = self.attempts.checked_add(1) else {
-            return self;
-        };
-        Self {
-            attempts,
-            failures: self.failures + u16::from(outcome == Outcome::Failure),
-            ..self
-        }
-    }
-
-    /// Whether at least half of enough attempts failed.
-    fn is_bad(self) -> bool {
-        self.attempts >= ENOUGH && self.failures >= self.attempts.div_ceil(2)
-    }
+/// Counts one more in `window`, and says how many that makes.
+fn count(cell: &AtomicU64, window: u32) -> u32 {
+    let next = |packed| Recent {
+        window,
+        count: Recent::unpacked(packed).within(window).saturating_add(1),
+    };
+    let before = cell.fetch_update(Relaxed, Relaxed, |packed| Some(next(packed).packed()));
+    next(before.unwrap_or_default()).count
 }

@@ -57,6 +57,7 @@ impl Account {
 #[derive(Debug)]
 pub(crate) struct Healths {
     base: Instant,
+    workers: usize,
     /// Seeded anew in every process, so that a version says nothing about a value.
     versions: RandomState,
     known: Mutex<Known>,
@@ -72,15 +73,21 @@ struct Known {
 
 impl Default for Healths {
     fn default() -> Self {
-        Self {
-            base: Instant::now(),
-            versions: RandomState::new(),
-            known: Mutex::default(),
-        }
+        Self::new(1)
     }
 }
 
 impl Healths {
+    /// Nothing known yet; each of `workers` counts answers for itself.
+    pub(crate) fn new(workers: usize) -> Self {
+        Self {
+            base: Instant::now(),
+            workers,
+            versions: RandomState::new(),
+            known: Mutex::default(),
+        }
+    }
+
     /// Which value of a credential this is: another one has another past.
     pub(crate) fn version(&self, value: &[u8]) -> u64 {
         self.versions.hash_one(value)
@@ -94,7 +101,7 @@ impl Healths {
         }
         known.tidy();
         let account = Arc::new(Account {
-            circuit: Circuit::new(named(&identity, None), self.base),
+            circuit: Circuit::new(named(&identity, None), self.base, self.workers),
             budget: Budget::default(),
             base: self.base,
             identity: identity.clone(),
@@ -111,7 +118,7 @@ impl Healths {
             return circuit;
         }
         known.tidy();
-        let circuit = Arc::new(Circuit::new(named(&key.0, Some(model)), self.base));
+        let circuit = Arc::new(Circuit::new(named(&key.0, Some(model)), self.base, self.workers));
         known.circuits.insert(key, Arc::downgrade(&circuit));
         circuit
     }

@@ -1,31 +1,70 @@
-//! Gathers log lines for a moment and writes them together.
+//! Gathers log lines for a moment and writes them together. Each thread gathers its own, so that no request waits for
+//! another's line: lines of one thread stay in their order, and those of two may change places within that moment.
 
 use std::io::{self, Write};
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing_subscriber::fmt::MakeWriter;
+
+use crate::worker::Apart;
 
 /// How long a line may wait for others.
 const GATHER: Duration = Duration::from_millis(100);
 
-/// So much is written without waiting any longer.
+/// So much of one thread is written without waiting any longer.
 const ENOUGH: usize = 64 * 1024;
 
 /// The lines of this process that have not been written.
 #[derive(Debug)]
 pub(super) struct Lines {
-    gathered: Mutex<Vec<u8>>,
-    writer: Mutex<Option<Thread>>,
-    started: Once,
+    gathered: Gathered,
+    /// `None` inside where there was no thread to be had: then nothing waits.
+    writer: OnceLock<Option<Thread>>,
 }
 
 static LINES: Lines = Lines {
-    gathered: Mutex::new(Vec::new()),
-    writer: Mutex::new(None),
-    started: Once::new(),
+    gathered: Gathered(Mutex::new(Vec::new())),
+    writer: OnceLock::new(),
 };
+
+thread_local! {
+    static OWN: Arc<Own> = LINES.gathered.join();
+}
+
+/// The lines of every thread that has any.
+#[derive(Debug, Default)]
+struct Gathered(Mutex<Vec<Arc<Own>>>);
+
+/// The lines of one thread. Nobody else locks it but whoever writes, for as long as it takes to take them.
+type Own = Apart<Mutex<Vec<u8>>>;
+
+impl Gathered {
+    /// A place for the lines of one more thread.
+    fn join(&self) -> Arc<Own> {
+        let own = Arc::<Own>::default();
+        lock(&self.0).push(own.clone());
+        own
+    }
+
+    /// Hands all that was gathered to `write`, which nobody else is meanwhile in, and forgets threads that have ended.
+    fn take(&self, write: impl FnOnce(Vec<u8>)) {
+        let mut all = lock(&self.0);
+        let mut lines = Vec::new();
+        all.retain(|own| {
+            let is_left = Arc::strong_count(own) > 1;
+            let more = std::mem::take(&mut *lock(own));
+            if lines.is_empty() {
+                lines = more;
+            } else {
+                lines.extend(more);
+            }
+            is_left
+        });
+        write(lines);
+    }
+}
 
 impl Lines {
     /// The lines of this process.
@@ -35,41 +74,67 @@ impl Lines {
 
     /// Writes what has been gathered.
     pub(super) fn write_out(&self) {
-        let lines = std::mem::take(&mut *self.gathered());
         // There is nowhere left to say that this failed.
-        let _written = io::stderr().write_all(&lines);
+        self.gathered.take(|lines| drop(io::stderr().write_all(&lines)));
     }
 
     /// Takes a line that is written soon, together with others.
     pub(super) fn gather(&'static self, line: &[u8]) {
-        self.started.call_once(|| self.start());
-        let mut gathered = self.gathered();
-        let first = gathered.is_empty();
-        gathered.extend_from_slice(line);
-        let enough = gathered.len() > ENOUGH;
-        drop(gathered);
-        if enough {
-            self.write_out();
-        } else if first && let Some(writer) = &*lock(&self.writer) {
-            writer.unpark();
+        // A thread at its very end gathers nothing any more.
+        let gathered = OWN.try_with(|own| add(own, line)).unwrap_or(Added::Last);
+        match gathered {
+            Added::More => {}
+            Added::First => match self.writer() {
+                Some(writer) => writer.unpark(),
+                None => self.write_out(),
+            },
+            Added::Enough => self.write_out(),
+            Added::Last => drop(io::stderr().write_all(line)),
         }
     }
 
     /// The thread that writes: it sleeps until there is a first line, and a moment longer.
-    fn start(&'static self) {
+    fn writer(&'static self) -> Option<&'static Thread> {
         let run = move || {
             loop {
                 thread::park();
-                thread::park_timeout(GATHER);
+                let until = Instant::now() + GATHER;
+                // The next thread's first line ends no wait.
+                while let Some(left) = until.checked_duration_since(Instant::now()) {
+                    thread::park_timeout(left);
+                }
                 self.write_out();
             }
         };
-        let started = thread::Builder::new().name("weir-log".to_owned()).spawn(run);
-        *lock(&self.writer) = started.ok().map(|handle| handle.thread().clone());
+        let start = || {
+            let started = thread::Builder::new().name("weir-log".to_owned()).spawn(run);
+            started.ok().map(|handle| handle.thread().clone())
+        };
+        self.writer.get_or_init(start).as_ref()
     }
+}
 
-    fn gathered(&self) -> MutexGuard<'_, Vec<u8>> {
-        lock(&self.gathered)
+/// What has become of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Added {
+    /// It is the first of its thread.
+    First,
+    /// It is one of several.
+    More,
+    /// There are enough of them now.
+    Enough,
+    /// It has no place any more.
+    Last,
+}
+
+fn add(own: &Own, line: &[u8]) -> Added {
+    let mut gathered = lock(own);
+    let first = gathered.is_empty();
+    gathered.extend_from_slice(line);
+    match gathered.len() {
+        length if length > ENOUGH => Added::Enough,
+        _ if first => Added::First,
+        _ => Added::More,
     }
 }
 
@@ -98,5 +163,34 @@ impl MakeWriter<'_> for &'static Lines {
 
     fn make_writer(&self) -> AtOnce {
         AtOnce
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Added, ENOUGH, Gathered, add, lock};
+
+    #[test]
+    fn nothing_is_lost_of_threads_that_have_ended_and_they_are_forgotten() {
+        let gathered = Gathered::default();
+        let lives_on = gathered.join();
+        assert_eq!(add(&lives_on, b"a\n"), Added::First);
+        let ends = gathered.join();
+        assert_eq!(
+            (add(&ends, b"b\n"), add(&ends, b"c\n")),
+            (Added::First, Added::More)
+        );
+        drop(ends);
+        gathered.take(|lines| assert_eq!(lines, b"a\nb\nc\n"));
+        assert_eq!(lock(&gathered.0).len(), 1);
+        assert_eq!(add(&lives_on, b"d\n"), Added::First);
+        gathered.take(|lines| assert_eq!(lines, b"d\n"));
+    }
+
+    #[test]
+    fn many_lines_do_not_wait() {
+        let own = Gathered::default().join();
+        assert_eq!(add(&own, &vec![b'x'; ENOUGH]), Added::First);
+        assert_eq!(add(&own, b"x"), Added::Enough);
     }
 }

@@ -9,7 +9,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, MetricEn
 use prometheus_client::metrics::MetricType;
 
 use super::histogram::Histogram;
-use super::series::{Series, Timings, outcomes, word};
+use super::series::{Timings, Total, outcomes, word};
 use super::targets::Targets;
 use super::task::{TASKS, Task};
 use super::told::{Labels, with};
@@ -66,7 +66,7 @@ impl Collector for GenAi {
     }
 }
 
-fn durations(all: &[Arc<Series>], told: &mut MetricEncoder<'_>) -> fmt::Result {
+fn durations(all: &[Total], told: &mut MetricEncoder<'_>) -> fmt::Result {
     each(all, |labels, timings| {
         for outcome in outcomes() {
             let Some(histogram) = timings.durations(outcome) else {
@@ -82,10 +82,10 @@ fn durations(all: &[Arc<Series>], told: &mut MetricEncoder<'_>) -> fmt::Result {
 }
 
 /// Does `tell` for everything that was ever asked of every target.
-fn each(all: &[Arc<Series>], mut tell: impl FnMut(&Labels<'_>, &Timings) -> fmt::Result) -> fmt::Result {
+fn each(all: &[Total], mut tell: impl FnMut(&Labels<'_>, &Timings) -> fmt::Result) -> fmt::Result {
     for series in all {
         for task in TASKS {
-            if let Some(timings) = series.timings(task) {
+            if let Some(timings) = series.counted.timings(task) {
                 tell(&labels(series, task), timings)?;
             }
         }
@@ -109,7 +109,7 @@ fn family<'e>(
     encoder.encode_descriptor(name, help, None, MetricType::Histogram)
 }
 
-fn labels(series: &Series, task: Task) -> Labels<'_> {
+fn labels(series: &Total, task: Task) -> Labels<'_> {
     let name = &series.name;
     vec![
         ("gen_ai_operation_name", task.as_str()),

@@ -82,6 +82,14 @@ impl Histogram {
         self.sum.fetch_add(value, Relaxed);
     }
 
+    /// Counts in what `other`, of the same scale, has counted.
+    pub(super) fn add(&self, other: &Self) {
+        for (count, more) in self.counts.iter().zip(&other.counts) {
+            count.fetch_add(more.load(Relaxed), Relaxed);
+        }
+        self.sum.fetch_add(other.sum.load(Relaxed), Relaxed);
+    }
+
     /// Whether nothing was counted in.
     pub(super) fn is_empty(&self) -> bool {
         self.counts.iter().all(|count| count.load(Relaxed) == 0)

@@ -4,23 +4,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::counts::{Count, Counts, RequestCounts};
 use super::gen_ai::GenAi;
 use super::histogram::{Histogram, WORK};
-use super::responses::{ResponseCounts, Responses};
-use super::series::{Outcome, Series};
-use super::shares::{configured, name};
+use super::responses::ResponseCounts;
+use super::shares::configured;
 use super::tables::InForce;
 use super::targets::Targets;
 use super::told::TargetCounts;
 use crate::health::Healths;
+use crate::places::Places;
 use crate::source::CacheUse;
-use crate::state::{Leaf, Tables};
+use crate::state::Tables;
 
 /// Every metric of the router.
 #[derive(Debug)]
@@ -28,14 +27,9 @@ pub(crate) struct Metrics {
     registry: Registry,
     tables: Arc<Tables>,
     targets: Arc<Targets>,
-    responses: Arc<Responses>,
+    /// What requests count, each worker's for itself.
+    counts: Counts,
     swaps: Arc<Histogram>,
-    /// Attempts at any target.
-    pub(crate) attempts: Counter,
-    /// Requests that have not ended.
-    pub(crate) in_flight: Gauge,
-    /// Unreadable events left out of streams that went on.
-    pub(crate) skipped_events: Counter,
     /// Snapshots put in force.
     table_swaps: Counter,
     /// Tables refused.
@@ -45,17 +39,17 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Metrics of the router that serves `tables`, whose targets fare as `healths` say.
-    pub(crate) fn new(tables: &Arc<Tables>, healths: &Arc<Healths>) -> Self {
+    /// Metrics of the router that serves `tables`, whose targets fare as `healths` say, and whose requests have
+    /// `places`.
+    pub(crate) fn new(tables: &Arc<Tables>, healths: &Arc<Healths>, places: &Arc<Places>) -> Self {
+        let workers = places.workers();
+        let targets = Arc::new(Targets::new(workers));
         let mut metrics = Self {
             registry: Registry::default(),
             tables: tables.clone(),
-            targets: Arc::default(),
-            responses: Arc::new(Responses::new()),
+            counts: Counts::new(workers, &targets),
+            targets,
             swaps: Arc::new(Histogram::new(&WORK)),
-            attempts: Counter::default(),
-            in_flight: Gauge::default(),
-            skipped_events: Counter::default(),
             table_swaps: Counter::default(),
             table_rejects: Counter::default(),
             cache_failures: Family::default(),
@@ -64,26 +58,23 @@ impl Metrics {
         for used in [CacheUse::Read, CacheUse::Write] {
             let _at_zero = metrics.cache_failures.get_or_create(&operation(used));
         }
-        metrics.register(healths);
+        metrics.register(healths, places);
         metrics
     }
 
-    fn register(&mut self, healths: &Arc<Healths>) {
+    fn register(&mut self, healths: &Arc<Healths>, places: &Arc<Places>) {
         self.registry
             .register_collector(Box::new(GenAi(self.targets.clone())));
         let own = self.registry.sub_registry_with_prefix("weir_router");
-        own.register_collector(Box::new(TargetCounts(self.targets.clone())));
-        own.register_collector(Box::new(ResponseCounts(self.responses.clone())));
+        let counts = &self.counts;
+        own.register_collector(Box::new(TargetCounts(self.targets.clone(), counts.clone())));
+        own.register_collector(Box::new(ResponseCounts(counts.clone())));
+        own.register_collector(Box::new(RequestCounts(counts.clone(), places.clone())));
         own.register_collector(Box::new(InForce {
             tables: self.tables.clone(),
             healths: healths.clone(),
             swaps: self.swaps.clone(),
         }));
-        own.register("attempts", "Attempts at any target", self.attempts.clone());
-        let help = "Requests that have not ended";
-        own.register("in_flight_requests", help, self.in_flight.clone());
-        let help = "Unreadable events left out of streams that went on";
-        own.register("skipped_events", help, self.skipped_events.clone());
         own.register("table_swaps", "Snapshots put in force", self.table_swaps.clone());
         let help = "Tables refused; the last good one went on";
         own.register("table_rejects", help, self.table_rejects.clone());
@@ -91,19 +82,9 @@ impl Metrics {
         own.register("cache_failures", help, self.cache_failures.clone());
     }
 
-    /// What is counted of the target of `leaf`; looked for once.
-    pub(super) fn series<'l>(&self, leaf: &'l Leaf) -> &'l Series {
-        leaf.series.or_find(|| self.targets.find(name(leaf)))
-    }
-
-    /// Counts a request that ended before any target was asked.
-    pub(super) fn ended_without_target(&self, outcome: Outcome) {
-        self.targets.untargeted.count(outcome);
-    }
-
-    /// Counts an answer to a caller. `operation` is what it asked for, if that is one of the router's.
-    pub(crate) fn responded(&self, operation: Option<&'static str>, status: StatusCode) {
-        self.responses.count(operation, status);
+    /// What this worker counts.
+    pub(crate) fn own(&self) -> &Arc<Count> {
+        self.counts.own()
     }
 
     /// Counts a snapshot that was put in force `after` what changed had come.

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
@@ -10,24 +11,27 @@ use tokio::time::Instant;
 use weir_dialect::form::Usage;
 use weir_table::FailureClass;
 
-use super::metrics::Metrics;
-use super::series::{Ended, Outcome, Series, word};
+use super::counts::Count;
+use super::series::{Counted, Ended, Outcome, word};
 use super::task::Task;
 use crate::access::Caller;
 use crate::error::Failure;
 use crate::log::{self, Line};
 use crate::operation::Operation;
+use crate::places::Place;
 use crate::state::Leaf;
 
 /// A request under way.
 #[derive(Debug)]
 pub(crate) struct Record {
-    metrics: Arc<Metrics>,
-    others: u64,
+    /// What the worker counts on which it came.
+    count: Arc<Count>,
+    /// Its place among those under way.
+    place: Option<Place>,
     begun: Instant,
     id: HeaderValue,
     operation: Operation,
-    caller: Option<Arc<str>>,
+    caller: Option<Box<str>>,
     key_source: Cow<'static, str>,
     tags: String,
     leaf: Option<Arc<Leaf>>,
@@ -44,11 +48,10 @@ pub(crate) struct Record {
 
 impl Record {
     /// Begins the record of the request `id`.
-    pub(crate) fn begin(metrics: &Arc<Metrics>, id: HeaderValue, operation: Operation) -> Self {
-        let others = metrics.in_flight.inc();
+    pub(crate) fn begin(count: &Arc<Count>, id: HeaderValue, operation: Operation) -> Self {
         Self {
-            others: u64::try_from(others).unwrap_or_default(),
-            metrics: metrics.clone(),
+            count: count.clone(),
+            place: None,
             begun: Instant::now(),
             id,
             operation,
@@ -67,9 +70,9 @@ impl Record {
         }
     }
 
-    /// How many other requests were under way when it came.
-    pub(crate) fn others(&self) -> u64 {
-        self.others
+    /// It has `place` until it ends.
+    pub(crate) fn has(&mut self, place: Place) {
+        self.place = Some(place);
     }
 
     /// When the request came.
@@ -79,7 +82,8 @@ impl Record {
 
     /// Who calls.
     pub(crate) fn called_by(&mut self, caller: Caller<'_>) {
-        self.caller = caller.holder.map(|holder| holder.label.clone());
+        // Copied, because all requests with the same key would count its holders.
+        self.caller = caller.holder.map(|holder| Box::from(&*holder.label));
     }
 
     /// The request's id.
@@ -100,21 +104,21 @@ impl Record {
     /// A target is about to be asked.
     pub(crate) fn asks(&mut self, leaf: &Arc<Leaf>) {
         self.attempts += 1;
-        self.metrics.attempts.inc();
+        self.count.attempts.fetch_add(1, Relaxed);
         let last = self.leaf.replace(leaf.clone());
         let failed = self.failed.take();
         match last {
-            None => drop(self.metrics.series(leaf).first_choices.inc()),
-            Some(last) if Arc::ptr_eq(&last, leaf) => self.metrics.series(leaf).retries.count(failed),
-            Some(last) => self.metrics.series(&last).fallbacks.count(failed),
+            None => drop(self.of(leaf).first_choices.inc()),
+            Some(last) if Arc::ptr_eq(&last, leaf) => self.of(leaf).retries.count(failed),
+            Some(last) => self.of(&last).fallbacks.count(failed),
         }
     }
 
     /// The target last asked failed.
     pub(crate) fn attempt_failed(&mut self, class: FailureClass) {
         self.failed = Some(class);
-        if let Some(series) = self.series() {
-            series.failed_attempts.count(Some(class));
+        if let Some(leaf) = &self.leaf {
+            self.of(leaf).failed_attempts.count(Some(class));
         }
     }
 
@@ -150,7 +154,7 @@ impl Record {
 
     /// An unreadable event was left out.
     pub(crate) fn skipped_event(&self) {
-        self.metrics.skipped_events.inc();
+        self.count.skipped_events.fetch_add(1, Relaxed);
     }
 
     /// The caller has the whole answer.
@@ -168,23 +172,24 @@ impl Record {
         self.end(Some(class));
     }
 
-    fn series(&self) -> Option<&Series> {
-        self.leaf.as_ref().map(|leaf| self.metrics.series(leaf))
+    /// What this worker counts of `leaf`.
+    fn of<'l>(&self, leaf: &'l Leaf) -> &'l Counted {
+        self.count.series(leaf).own()
     }
 
     fn end(&mut self, outcome: Outcome) {
         self.ended = true;
-        self.metrics.in_flight.dec();
+        self.place = None;
         let lasted = self.begun.elapsed();
         self.count(outcome, lasted);
         self.log(outcome, lasted);
     }
 
     fn count(&self, outcome: Outcome, lasted: Duration) {
-        let (Some(leaf), Some(series)) = (&self.leaf, self.series()) else {
-            return self.metrics.ended_without_target(outcome);
+        let Some(leaf) = &self.leaf else {
+            return self.count.untargeted.count(outcome);
         };
-        series.ended(Ended {
+        self.of(leaf).ended(Ended {
             task: Task::of(self.operation),
             outcome,
             lasted,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use http::StatusCode;
@@ -11,6 +10,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 
+use super::counts::Counts;
 use crate::operation::{LIST, Operation};
 
 /// What stands for every path that is not one of the router's.
@@ -31,6 +31,14 @@ impl Responses {
         Self(words.map(|word| (word, none())).collect())
     }
 
+    /// Counts in what `other` has counted.
+    fn add(&self, other: &Self) {
+        let mine = self.0.values().flatten();
+        for (count, more) in mine.zip(other.0.values().flatten()) {
+            count.fetch_add(more.load(Relaxed), Relaxed);
+        }
+    }
+
     /// Counts an answer to what `operation` stands for.
     pub(super) fn count(&self, operation: Option<&'static str>, status: StatusCode) {
         let counts = self.0.get(operation.unwrap_or(OTHER));
@@ -43,13 +51,15 @@ impl Responses {
 
 /// Tells them.
 #[derive(Debug)]
-pub(super) struct ResponseCounts(pub(super) Arc<Responses>);
+pub(super) struct ResponseCounts(pub(super) Counts);
 
 impl Collector for ResponseCounts {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let help = "Answers to callers by operation and status";
         let mut told = encoder.encode_descriptor("responses", help, None, MetricType::Counter)?;
-        for (operation, counts) in &self.0.0 {
+        let total = Responses::new();
+        self.0.all().for_each(|count| total.add(&count.responses));
+        for (operation, counts) in &total.0 {
             for (status, count) in (STATUSES.0..).zip(counts) {
                 let count = count.load(Relaxed);
                 if count > 0 {

@@ -11,6 +11,7 @@ use weir_table::{FailureClass, Prices};
 use super::cost::dollars;
 use super::histogram::{DURATION, Histogram, PER_TOKEN, TOKENS};
 use super::task::{TASKS, Task};
+use crate::worker::Each;
 
 /// How a request or an attempt ended: `None` is well.
 pub(super) type Outcome = Option<FailureClass>;
@@ -69,6 +70,13 @@ impl ByOutcome {
     pub(super) fn of(&self, outcome: Outcome) -> u64 {
         self.0[at(outcome)].load(Relaxed)
     }
+
+    /// Counts in what `other` has counted.
+    pub(super) fn add(&self, other: &Self) {
+        for (count, more) in self.0.iter().zip(&other.0) {
+            count.fetch_add(more.load(Relaxed), Relaxed);
+        }
+    }
 }
 
 /// Classes are listed in their own order, which a test of theirs holds.
@@ -79,10 +87,24 @@ const fn at(outcome: Outcome) -> usize {
     }
 }
 
-/// All that is counted of one target.
+/// All that is counted of one target: by each worker for itself, once it has something to count.
 #[derive(Debug)]
 pub(crate) struct Series {
+    name: TargetName,
+    counted: Each<OnceLock<Box<Counted>>>,
+}
+
+/// All that was counted of one target, by every worker.
+#[derive(Debug)]
+pub(super) struct Total {
     pub(super) name: TargetName,
+    pub(super) counted: Counted,
+}
+
+/// What was counted of one target, on cache lines of its own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(super) struct Counted {
     /// Requests that asked it first.
     pub(super) first_choices: Counter,
     /// Requests that it answered, or was the last to fail.
@@ -150,19 +172,50 @@ pub(super) struct Ended<'a> {
 }
 
 impl Series {
-    pub(super) fn new(name: TargetName) -> Self {
+    /// Nothing counted yet by any of `workers`.
+    pub(super) fn new(name: TargetName, workers: usize) -> Self {
         Self {
             name,
-            first_choices: Counter::default(),
-            requests: ByOutcome::default(),
-            failed_attempts: ByOutcome::default(),
-            retries: ByOutcome::default(),
-            fallbacks: ByOutcome::default(),
-            tokens: Default::default(),
-            dollars: Counter::default(),
-            usage_missing: Counter::default(),
-            price_missing: Counter::default(),
-            timings: [const { OnceLock::new() }; TASKS.len()],
+            counted: Each::new(workers, |_| OnceLock::new()),
+        }
+    }
+
+    /// What this worker counts.
+    pub(super) fn own(&self) -> &Counted {
+        self.counted.own().get_or_init(Box::default)
+    }
+
+    /// What all of them have counted.
+    pub(super) fn total(&self) -> Total {
+        let total = Total {
+            name: self.name.clone(),
+            counted: Counted::default(),
+        };
+        for counted in self.counted.all().iter().filter_map(OnceLock::get) {
+            total.counted.add(counted);
+        }
+        total
+    }
+}
+
+impl Counted {
+    /// Counts in what `other` has counted.
+    fn add(&self, other: &Self) {
+        self.first_choices.inc_by(other.first_choices.get());
+        self.requests.add(&other.requests);
+        self.failed_attempts.add(&other.failed_attempts);
+        self.retries.add(&other.retries);
+        self.fallbacks.add(&other.fallbacks);
+        for (tokens, more) in self.tokens.iter().zip(&other.tokens) {
+            tokens.inc_by(more.get());
+        }
+        self.dollars.inc_by(other.dollars.get());
+        self.usage_missing.inc_by(other.usage_missing.get());
+        self.price_missing.inc_by(other.price_missing.get());
+        for (timings, more) in self.timings.iter().zip(&other.timings) {
+            if let Some(more) = more.get() {
+                timings.get_or_init(Box::default).add(more);
+            }
         }
     }
 
@@ -214,6 +267,19 @@ impl Series {
 }
 
 impl Timings {
+    /// Counts in what `other` has counted.
+    fn add(&self, other: &Self) {
+        for (durations, more) in self.durations.iter().zip(&other.durations) {
+            if let Some(more) = more.get() {
+                durations.get_or_init(|| Histogram::new(&DURATION)).add(more);
+            }
+        }
+        self.first_token.add(&other.first_token);
+        self.per_token.add(&other.per_token);
+        self.input_tokens.add(&other.input_tokens);
+        self.output_tokens.add(&other.output_tokens);
+    }
+
     /// Counts a whole stream's times in.
     fn streamed(&self, request: Ended<'_>) {
         let Some(first_token) = request.first_token else {

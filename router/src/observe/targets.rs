@@ -4,29 +4,37 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::series::{ByOutcome, Series, TargetName};
+use super::series::{Series, TargetName, Total};
 
 /// Every series that a target has.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Targets {
+    workers: usize,
     known: Mutex<BTreeMap<TargetName, Arc<Series>>>,
-    /// Requests that ended before any target was asked.
-    pub(super) untargeted: ByOutcome,
 }
 
 impl Targets {
+    /// No series yet; what comes is counted by each of `workers`.
+    pub(super) fn new(workers: usize) -> Self {
+        Self {
+            workers,
+            known: Mutex::default(),
+        }
+    }
+
     /// The series of `name`, the one there is or a new one.
     pub(super) fn find(&self, name: TargetName) -> Arc<Series> {
         let mut known = self.known();
         let series = known
             .entry(name)
-            .or_insert_with_key(|name| Arc::new(Series::new(name.clone())));
+            .or_insert_with_key(|name| Arc::new(Series::new(name.clone(), self.workers)));
         series.clone()
     }
 
     /// All of them, in the order of their names.
-    pub(super) fn all(&self) -> Vec<Arc<Series>> {
-        self.known().values().cloned().collect()
+    pub(super) fn all(&self) -> Vec<Total> {
+        let all: Vec<Arc<Series>> = self.known().values().cloned().collect();
+        all.iter().map(|series| series.total()).collect()
     }
 
     /// Forgets every series that nobody holds and whose target is not one that is `in_force`. What a request

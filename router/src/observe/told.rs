@@ -8,35 +8,36 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 
-use super::series::{ByOutcome, Series, TOKEN_TYPES, TargetName, outcomes, word};
+use super::counts::Counts;
+use super::series::{ByOutcome, Counted, TOKEN_TYPES, TargetName, Total, outcomes, word};
 use super::targets::Targets;
 
 /// Tells what is counted of every target.
 #[derive(Debug)]
-pub(super) struct TargetCounts(pub(super) Arc<Targets>);
+pub(super) struct TargetCounts(pub(super) Arc<Targets>, pub(super) Counts);
 
 /// A family's name, its help, and where its number is.
-type Number = (&'static str, &'static str, fn(&Series) -> u64);
+type Number = (&'static str, &'static str, fn(&Counted) -> u64);
 
 /// A family's name, its help, and where its numbers are.
-type Numbers = (&'static str, &'static str, fn(&Series) -> &ByOutcome);
+type Numbers = (&'static str, &'static str, fn(&Counted) -> &ByOutcome);
 
 /// Families with one number for every target.
 const NUMBERS: [Number; 3] = [
     (
         "first_choices",
         "Requests by the target that they asked first",
-        |series| series.first_choices.get(),
+        |counted| counted.first_choices.get(),
     ),
     (
         "usage_missing",
         "Good answers that did not say what they took",
-        |series| series.usage_missing.get(),
+        |counted| counted.usage_missing.get(),
     ),
     (
         "price_missing",
         "Answers that did say so, and whose price is not known",
-        |series| series.price_missing.get(),
+        |counted| counted.price_missing.get(),
     ),
 ];
 
@@ -45,17 +46,17 @@ const BY_REASON: [Numbers; 3] = [
     (
         "failed_attempts",
         "Failed attempts by target and reason",
-        |series| &series.failed_attempts,
+        |counted| &counted.failed_attempts,
     ),
     (
         "retries",
         "Attempts at the same target again, by why the last one failed",
-        |series| &series.retries,
+        |counted| &counted.retries,
     ),
     (
         "fallbacks",
         "Requests that went on to another target, by the one that they left and why",
-        |series| &series.fallbacks,
+        |counted| &counted.fallbacks,
     ),
 ];
 
@@ -73,13 +74,18 @@ impl Collector for TargetCounts {
         for (name, help, number) in NUMBERS {
             let mut told = family(&mut encoder, name, help)?;
             for series in &all {
-                tell(&mut told, &labels(&series.name), number(series))?;
+                tell(&mut told, &labels(&series.name), number(&series.counted))?;
             }
         }
         for (name, help, counts) in BY_REASON {
             let mut told = family(&mut encoder, name, help)?;
             for series in &all {
-                by_outcome(&mut told, &labels(&series.name), "reason", counts(series))?;
+                by_outcome(
+                    &mut told,
+                    &labels(&series.name),
+                    "reason",
+                    counts(&series.counted),
+                )?;
             }
         }
         tokens(
@@ -94,28 +100,28 @@ impl Collector for TargetCounts {
 }
 
 impl TargetCounts {
-    fn requests(&self, all: &[Arc<Series>], told: &mut MetricEncoder<'_>) -> fmt::Result {
+    fn requests(&self, all: &[Total], told: &mut MetricEncoder<'_>) -> fmt::Result {
         let nowhere = TargetName::default();
-        by_outcome(told, &labels(&nowhere), "outcome", &self.0.untargeted)?;
+        by_outcome(told, &labels(&nowhere), "outcome", &self.1.untargeted())?;
         for series in all {
-            by_outcome(told, &labels(&series.name), "outcome", &series.requests)?;
+            by_outcome(told, &labels(&series.name), "outcome", &series.counted.requests)?;
         }
         Ok(())
     }
 }
 
-fn tokens(all: &[Arc<Series>], told: &mut MetricEncoder<'_>) -> fmt::Result {
+fn tokens(all: &[Total], told: &mut MetricEncoder<'_>) -> fmt::Result {
     for series in all {
-        for (kind, counter) in TOKEN_TYPES.into_iter().zip(&series.tokens) {
+        for (kind, counter) in TOKEN_TYPES.into_iter().zip(&series.counted.tokens) {
             tell(told, &with(&labels(&series.name), "type", kind), counter.get())?;
         }
     }
     Ok(())
 }
 
-fn dollars(all: &[Arc<Series>], told: &mut MetricEncoder<'_>) -> fmt::Result {
+fn dollars(all: &[Total], told: &mut MetricEncoder<'_>) -> fmt::Result {
     for series in all {
-        let cost = ConstCounter::new(series.dollars.get());
+        let cost = ConstCounter::new(series.counted.dollars.get());
         cost.encode(told.encode_family(&labels(&series.name))?)?;
     }
     Ok(())

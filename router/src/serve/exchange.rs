@@ -43,7 +43,7 @@ pub(super) async fn answer(hub: &Arc<Hub>, request: Request<Incoming>) -> Respon
         Some((operation, path)) => routed(hub, operation, path, &head, &mut body, &id).await,
         None => models::answer(hub, &head, path.as_deref(), id),
     };
-    hub.metrics.responded(word, response.status());
+    hub.metrics.own().responded(word, response.status());
     discard(&head.headers, body);
     if hub.drain.is_announced() {
         respond::close(&mut response);
@@ -65,9 +65,9 @@ async fn routed(
     body: &mut Incoming,
     id: &HeaderValue,
 ) -> Response<Outgoing> {
-    let mut record = Record::begin(&hub.metrics, id.clone(), operation);
+    let mut record = Record::begin(hub.metrics.own(), id.clone(), operation);
     let found = async {
-        not_too_many(hub, &record)?;
+        record.has(hub.places.take().ok_or_else(too_many)?);
         let snapshot = hub.tables.load_full();
         let caller = hub.admit(&snapshot, &head.headers)?;
         record.called_by(caller);
@@ -95,18 +95,15 @@ async fn routed(
     }
 }
 
-/// Refuses what would be one request too many.
-fn not_too_many(hub: &Hub, record: &Record) -> Result<(), Failure> {
-    if record.others() < hub.max_in_flight {
-        return Ok(());
-    }
+/// What refuses one request too many.
+fn too_many() -> Failure {
     let text = "the router has as many requests under way as it takes (--max-in-flight); try again, or start \
                 more routers";
     let failure = Failure::new(FailureClass::Overload, text);
-    Err(Failure {
+    Failure {
         retry_after: Some(OVERLOAD_PAUSE),
         ..failure
-    })
+    }
 }
 
 /// The body, of whatever type the operation takes.

@@ -33,7 +33,8 @@ const PING: Duration = Duration::from_secs(30);
 
 /// Answers the requests that come on `io`, until it ends.
 pub(super) async fn serve_connection(io: impl Carrier, hub: Arc<Hub>) {
-    let shared = hub.clone();
+    // Held once more for this connection, so that its requests count their holds on what no other worker writes.
+    let shared = Arc::new(hub.clone());
     let service = service_fn(move |request| {
         let hub = shared.clone();
         async move { Ok::<_, Infallible>(cors::answer(&hub, request).await) }

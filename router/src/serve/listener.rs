@@ -107,10 +107,12 @@ async fn spoken(stream: &TcpStream) -> io::Result<Version> {
 pub(crate) async fn serve_connection(io: impl Carrier, hub: Arc<Hub>) {
     let pace = Pace::default();
     let mut rest = Rest::new(pace.clone(), HEAD_TIMEOUT);
+    // Borrowed, because all requests of all workers would count their holds on it.
+    let of_all = &hub;
     let service = service_fn(|request| {
-        let (hub, busy) = (hub.clone(), pace.begin());
+        let busy = pace.begin();
         async move {
-            let answer = cors::answer(&hub, request).await;
+            let answer = cors::answer(of_all, request).await;
             Ok::<_, Infallible>(answer.map(|body| busy.with(body)))
         }
     });

@@ -7,7 +7,7 @@ use crate::observe::series::TargetName;
 const DOCUMENTED: &str = include_str!("../../../../docs/metrics.md");
 
 fn metrics() -> Metrics {
-    Metrics::new(&Arc::default(), &Arc::default())
+    Metrics::new(&Arc::default(), &Arc::default(), &Arc::default())
 }
 
 /// The names in the document's tables: the first cell of a row, between backquotes.
@@ -46,7 +46,7 @@ fn a_series_that_nobody_holds_goes_once_it_was_told() {
         target: "gone/m".into(),
     };
     let held = metrics.targets.find(name);
-    held.requests.count(None);
+    held.own().requests.count(None);
     assert!(metrics.encode().contains("gone/m") && metrics.encode().contains("gone/m"));
     drop(held);
     assert!(metrics.encode().contains("gone/m"));

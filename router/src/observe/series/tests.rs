@@ -1,10 +1,13 @@
+use std::thread;
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
 use weir_dialect::form::Usage;
 use weir_table::{FailureClass, Prices};
 
-use super::{Ended, Series, TOKEN_TYPES, TargetName, outcomes};
+use super::{Counted, Ended, Series, TOKEN_TYPES, TargetName, outcomes};
 use crate::observe::task::{TASKS, Task};
+use crate::worker;
 
 const PRICES: Prices = Prices {
     input: Some(1.0),
@@ -13,12 +16,16 @@ const PRICES: Prices = Prices {
     cache_write: None,
 };
 
-fn series() -> Series {
-    Series::new(TargetName {
+fn name() -> TargetName {
+    TargetName {
         namespace: "ns".into(),
         path: "outer/inner".into(),
         target: "p/m".into(),
-    })
+    }
+}
+
+fn series() -> Counted {
+    Counted::default()
 }
 
 /// A good answer to a chat, of which nothing is known but that it took 3 s.
@@ -35,9 +42,46 @@ fn good() -> Ended<'static> {
 
 #[test]
 fn a_target_belongs_to_the_policy_that_was_named() {
-    let name = series().name;
-    assert_eq!((name.policy(), name.provider()), ("outer", "p"));
+    assert_eq!((name().policy(), name().provider()), ("outer", "p"));
     assert_eq!(TargetName::default().policy(), "");
+}
+
+#[test]
+fn what_each_worker_counts_is_told_as_one() {
+    let series = Series::new(name(), 3);
+    let usage = Some(Usage {
+        input: 7,
+        output: 2,
+        ..Usage::default()
+    });
+    for number in [0, 2, 2] {
+        let count = || {
+            worker::be(number);
+            let own = series.own();
+            own.first_choices.inc();
+            own.retries.count(Some(FailureClass::Timeout));
+            own.ended(Ended { usage, ..good() });
+        };
+        thread::scope(|scope| scope.spawn(count).join().unwrap());
+    }
+    assert_eq!(series.counted.all()[2].get().unwrap().first_choices.get(), 2);
+    assert!(series.counted.all()[1].get().is_none(), "it counted nothing");
+    let total = series.total();
+    assert_eq!(total.name, name());
+    let Counted {
+        first_choices,
+        requests,
+        retries,
+        tokens,
+        dollars,
+        ..
+    } = &total.counted;
+    assert_eq!((first_choices.get(), requests.of(None)), (3, 3));
+    assert_eq!(retries.of(Some(FailureClass::Timeout)), 3);
+    assert_eq!(tokens.each_ref().map(Counter::get), [21, 0, 0, 6, 0]);
+    assert!((dollars.get() - 33e-6).abs() < 1e-12);
+    let timings = total.counted.timings(Task::Chat).unwrap();
+    assert!(!timings.durations(None).unwrap().is_empty() && timings.first_token.is_empty());
 }
 
 #[test]

@@ -83,7 +83,7 @@ impl Bench {
     fn new() -> Self {
         let tables = Arc::new(Tables::default());
         let registries = Registries::default();
-        let metrics = Arc::new(Metrics::new(&tables, &registries.healths));
+        let metrics = Arc::new(Metrics::new(&tables, &registries.healths, &Arc::default()));
         Self {
             assembler: Assembler::new(tables.clone(), metrics, registries, Surroundings::default()),
             tables,
@@ -95,7 +95,7 @@ impl Bench {
             self.assembler.take_in(update);
         }
         self.assembler.publish();
-        self.tables.load().clone()
+        (***self.tables.load()).clone()
     }
 }
 

@@ -27,7 +27,7 @@ impl Bench {
         let updates = cached(updates, folder.cache()).unwrap();
         let tables = Arc::new(Tables::default());
         let registries = Registries::default();
-        let metrics = Arc::new(Metrics::new(&tables, &registries.healths));
+        let metrics = Arc::new(Metrics::new(&tables, &registries.healths, &Arc::default()));
         let assembler = Assembler::new(
             tables.clone(),
             metrics.clone(),
@@ -54,7 +54,7 @@ impl Bench {
         loop {
             let snapshot = self.tables.load_full();
             if holds(&snapshot) {
-                return snapshot;
+                return (**snapshot).clone();
             }
             assert!(
                 begun.elapsed() < TOO_LONG,
