@@ -56,7 +56,7 @@ fn nanoseconds(time: Duration) -> f64 {
 }
 
 fn split(targets: usize) -> Split {
-    let target = |index| SplitTarget::new(format!("mock/{index}"), 1.0, Node::Model(Box::new(model(index))));
+    let target = |index| SplitTarget::new(format!("mock/{index}"), 1.0, Node::from(model(index)));
     Split::new(
         "bench".to_owned(),
         "default/bench".to_owned(),

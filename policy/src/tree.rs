@@ -74,7 +74,7 @@ impl<N: Neighbours> Builder<'_, '_, N> {
             Some(SplitTarget::new(target.name.clone(), target.weight, node))
         });
         let targets = targets.collect();
-        Node::Split(Split::new(name.to_owned(), salt, key_from.clone(), targets))
+        Node::from(Split::new(name.to_owned(), salt, key_from.clone(), targets))
     }
 
     fn chain(&mut self, name: &str, chain: &ProvenChain) -> Node {
@@ -94,7 +94,7 @@ impl<N: Neighbours> Builder<'_, '_, N> {
         });
         let rungs = rungs.collect();
         let (on, backoff, deadline_ms) = (on.clone(), *backoff, *deadline_ms);
-        Node::Chain(Chain {
+        Node::from(Chain {
             policy: name.to_owned(),
             on,
             backoff,
@@ -105,9 +105,7 @@ impl<N: Neighbours> Builder<'_, '_, N> {
 
     fn node(&mut self, path: &str, to: &Destination) -> Option<Node> {
         match to {
-            Destination::Model(model, key) => self
-                .model(path, model, key.as_ref())
-                .map(|model| Node::Model(Box::new(model))),
+            Destination::Model(model, key) => self.model(path, model, key.as_ref()).map(Node::from),
             Destination::Policy(name) => self.policy(path, name),
         }
     }

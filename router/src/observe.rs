@@ -16,4 +16,4 @@ mod told;
 
 pub(crate) use metrics::Metrics;
 pub(crate) use record::Record;
-pub(crate) use series::Kept;
+pub(crate) use series::{Kept, SharedKept};

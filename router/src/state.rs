@@ -64,7 +64,7 @@ impl Tables {
 
 /// `table` as requests see it, with every credential that it names made up.
 #[cfg(test)]
-pub(crate) fn prepared_for_tests(table: weir_table::Checked, registries: &Registries) -> Served {
+pub(crate) fn prepared_for_tests(table: &weir_table::Checked, registries: &Registries) -> Served {
     let mut held = credentials::Credentials::default();
     let mut shards = std::collections::BTreeMap::<char, std::collections::BTreeMap<_, _>>::new();
     for id in table.table().credentials() {

@@ -10,6 +10,7 @@ use crate::access::MAX_KEYS;
 use crate::model::{Chain, Model, Node, Policy, Provider, ProviderEntry, Scope, Split, SplitTarget, Table};
 use crate::name::{is_dns_label, is_provider_name};
 use crate::price::Prices;
+use crate::share::share;
 
 /// The most targets of one policy.
 pub const MAX_TARGETS: usize = 64;
@@ -42,6 +43,14 @@ impl Checked {
     /// The table.
     pub fn table(&self) -> &Table {
         &self.0
+    }
+
+    /// The same table, in less room: what is equal in it is held once, and what is as it was in the table `before`
+    /// is held together with that.
+    #[must_use]
+    pub fn shared(mut self, before: Option<&Self>) -> Self {
+        share(&mut self.0, before.map(Self::table));
+        self
     }
 
     /// The table, to be taken apart.

@@ -6,6 +6,8 @@
 //! that brings a way only reads it, and the next one writes it: whoever goes back one release reads all there is. The
 //! first release is the exception, since there is nothing to go back to.
 
+use std::sync::Arc;
+
 use crate::model::{Model, Node, Table};
 
 /// A way to write a table down.
@@ -64,14 +66,14 @@ fn each_model(table: &mut Table, change: fn(&mut Model)) {
 
 fn each_model_below(node: &mut Node, change: fn(&mut Model)) {
     match node {
-        Node::Model(model) => change(model),
+        Node::Model(model) => change(Arc::make_mut(model)),
         Node::Split(split) => {
-            for target in &mut split.targets {
+            for target in &mut Arc::make_mut(split).targets {
                 each_model_below(&mut target.node, change);
             }
         }
         Node::Chain(chain) => {
-            for rung in &mut chain.rungs {
+            for rung in &mut Arc::make_mut(chain).rungs {
                 each_model_below(&mut rung.node, change);
             }
         }

@@ -20,6 +20,7 @@ pub mod model;
 pub mod name;
 pub mod price;
 pub mod select;
+mod share;
 
 pub use access::{AccessKey, Allowed, KeyHash, Names, UnfitKey, Validity};
 pub use base_url::BaseUrl;

@@ -6,6 +6,7 @@
 //! are equal bytes. A field that is empty or absent is not written: adding one later changes no digest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -112,16 +113,35 @@ pub struct Policy {
     pub root: Node,
 }
 
-/// A place in a policy's tree.
+/// A place in a policy's tree. What stands there may stand elsewhere, too: copying a tree copies no more than a
+/// pointer, and [`crate::Checked::shared`] makes one of equal models.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Node {
     /// A load-balancing policy: one target by weight.
-    Split(Split),
+    Split(Arc<Split>),
     /// A fallback policy: targets in order.
-    Chain(Chain),
+    Chain(Arc<Chain>),
     /// A model: where requests leave.
-    Model(Box<Model>),
+    Model(Arc<Model>),
+}
+
+impl From<Split> for Node {
+    fn from(split: Split) -> Self {
+        Self::Split(Arc::new(split))
+    }
+}
+
+impl From<Chain> for Node {
+    fn from(chain: Chain) -> Self {
+        Self::Chain(Arc::new(chain))
+    }
+}
+
+impl From<Model> for Node {
+    fn from(model: Model) -> Self {
+        Self::Model(Arc::new(model))
+    }
 }
 
 impl Node {
@@ -143,6 +163,15 @@ impl Node {
         match self {
             Self::Model(model) => vec![model],
             _ => self.children().flat_map(Self::models).collect(),
+        }
+    }
+
+    /// The name of the policy or model that this node stands for.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Split(split) => &split.policy,
+            Self::Chain(chain) => &chain.policy,
+            Self::Model(model) => &model.model,
         }
     }
 
@@ -322,7 +351,7 @@ pub struct Rung {
 
 /// Times that an object sets, in milliseconds; what is `None` comes from the next wider object, and at
 /// last from the router's defaults.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Timeouts {
     /// To an open connection.

@@ -71,7 +71,7 @@ fn split() -> Split {
     let leaf = |name: &str| {
         let (model, provider, upstream) = (name.to_owned(), String::new(), String::new());
         let (region, credential, context_window) = (None, None, None);
-        Node::Model(Box::new(Model {
+        Node::from(Model {
             model,
             provider,
             upstream,
@@ -80,7 +80,7 @@ fn split() -> Split {
             context_window,
             reasoning: false,
             prices: Prices::default(),
-        }))
+        })
     };
     let targets = TARGETS.map(|(name, weight)| SplitTarget::new(name.to_owned(), weight, leaf(name)));
     Split::new(

@@ -82,11 +82,11 @@ fn split() -> Node {
     let targets =
         TARGETS.map(|(name, weight)| SplitTarget::new(format!("{PROVIDER}/{name}"), weight, model(name)));
     let salt = format!("{NAMESPACE}/{POLICY}");
-    Node::Split(Split::new(POLICY.to_owned(), salt, Vec::new(), targets.into()))
+    Node::from(Split::new(POLICY.to_owned(), salt, Vec::new(), targets.into()))
 }
 
 fn model(name: &str) -> Node {
-    Node::Model(Box::new(Model {
+    Node::from(Model {
         model: format!("{PROVIDER}/{name}"),
         provider: PROVIDER.to_owned(),
         upstream: name.to_owned(),
@@ -95,7 +95,7 @@ fn model(name: &str) -> Node {
         context_window: None,
         reasoning: false,
         prices: Prices::default(),
-    }))
+    })
 }
 
 fn provider(upstream: SocketAddr) -> Result<Provider, Box<dyn Error>> {

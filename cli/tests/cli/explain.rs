@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde_json::Value;
 use weir_policy::compile::compile_namespace;
@@ -28,7 +29,7 @@ fn example(name: &str) -> Split {
     documents.snapshot.checking.providers = Follow::OnTrust;
     let compiled = compile_namespace(&documents.snapshot, &KeyHolders::default(), "default", None);
     match compiled.table.unwrap().table().policies[name].root.clone() {
-        Node::Split(split) => split,
+        Node::Split(split) => Arc::unwrap_or_clone(split),
         other => panic!("{other:?}"),
     }
 }

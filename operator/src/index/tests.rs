@@ -57,7 +57,7 @@ fn applied(observed: Observed<LoadBalancingPolicySpec>) -> Change {
 }
 
 fn split(name: &str) -> Policy {
-    let root = Node::Split(Split::new(name.into(), name.into(), vec![], vec![]));
+    let root = Node::from(Split::new(name.into(), name.into(), vec![], vec![]));
     Policy {
         kind: ModelKind::Chat,
         expose_to: [].into(),

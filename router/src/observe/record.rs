@@ -209,7 +209,7 @@ impl Record {
         let (policy, target) = self
             .leaf
             .as_ref()
-            .map_or(("", ""), |leaf| (&*leaf.path, &*leaf.label));
+            .map_or(("", ""), |leaf| (&*leaf.way.path, &*leaf.label));
         log::access(|line| {
             line.text("id", self.id());
             line.text("operation", self.operation.path());

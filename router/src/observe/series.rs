@@ -298,15 +298,30 @@ fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Where a leaf keeps the series of its target once it was looked for. Leaves that stand for the same target of a
-/// direct call share it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Kept(Arc<OnceLock<Arc<Series>>>);
+/// Where a leaf keeps the series of its target once it was looked for.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    /// A leaf of its own.
+    Own(OnceLock<Arc<Series>>),
+    /// With all leaves that stand for the same target of a direct call.
+    Shared(SharedKept),
+}
+
+/// Where leaves that stand for the same target of a direct call keep its series.
+pub(crate) type SharedKept = Arc<OnceLock<Arc<Series>>>;
 
 impl Kept {
+    /// A place for nobody else.
+    pub(crate) const fn own() -> Self {
+        Self::Own(OnceLock::new())
+    }
+
     /// What is kept, or what `find` finds.
     pub(super) fn or_find(&self, find: impl FnOnce() -> Arc<Series>) -> &Arc<Series> {
-        self.0.get_or_init(find)
+        match self {
+            Self::Own(own) => own.get_or_init(find),
+            Self::Shared(shared) => shared.get_or_init(find),
+        }
     }
 }
 

@@ -49,7 +49,7 @@ fn children(place: Place<'_>, share: f64) -> Vec<(Place<'_>, f64)> {
 pub(super) fn name(leaf: &Leaf) -> TargetName {
     TargetName {
         namespace: leaf.namespace.clone(),
-        path: leaf.path.clone(),
+        path: leaf.way.path.clone(),
         target: leaf.label.clone(),
     }
 }

@@ -28,7 +28,7 @@ fn served(scope: Scope, providers: Vec<(&str, Provider)>, policies: &[&str]) -> 
 }
 
 fn prepared(table: Table) -> Arc<Served> {
-    Arc::new(prepared_for_tests(check(table).unwrap(), &Registries::default()))
+    Arc::new(prepared_for_tests(&check(table).unwrap(), &Registries::default()))
 }
 
 fn table(scope: Scope, providers: Vec<(&str, Provider)>, policies: &[&str]) -> Table {
@@ -39,7 +39,7 @@ fn table(scope: Scope, providers: Vec<(&str, Provider)>, policies: &[&str]) -> T
             .insert(name.to_owned(), ProviderEntry::Live(Box::new(provider)));
     }
     for name in policies {
-        let model = Node::Model(Box::new(Model {
+        let model = Node::from(Model {
             model: "own/m".to_owned(),
             provider: "own".to_owned(),
             upstream: "m".to_owned(),
@@ -48,9 +48,9 @@ fn table(scope: Scope, providers: Vec<(&str, Provider)>, policies: &[&str]) -> T
             context_window: None,
             reasoning: false,
             prices: Prices::default(),
-        }));
+        });
         let targets = vec![SplitTarget::new("t".to_owned(), 1.0, model)];
-        let root = Node::Split(Split::new(
+        let root = Node::from(Split::new(
             (*name).to_owned(),
             (*name).to_owned(),
             Vec::new(),

@@ -109,7 +109,7 @@ pub(super) fn sign(response: &mut Response<Outgoing>, id: HeaderValue, trail: Tr
         (POLICY, policy),
         (TABLE, table),
         (MODEL, leaf.map(|leaf| &leaf.model_header)),
-        (PATH, leaf.and_then(|leaf| leaf.path_header.as_ref())),
+        (PATH, leaf.and_then(|leaf| leaf.way.header.as_ref())),
     ];
     for (name, value) in named {
         if let Some(value) = value {

@@ -77,6 +77,16 @@ impl Good {
         }
     }
 
+    /// The same, holding together with what was the newest table `before` what did not change.
+    fn beside(self, before: Option<&Self>) -> Self {
+        let before = before.map(|before| &*before.table);
+        let table = Arc::unwrap_or_clone(self.table).shared(before);
+        Self {
+            table: Arc::new(table),
+            ..self
+        }
+    }
+
     fn written(&self) -> Written {
         Written {
             table: self.table.clone(),
@@ -248,7 +258,7 @@ impl Assembler {
         {
             entry.state = TableState::Serving;
         } else {
-            entry.newest = Some(good);
+            entry.newest = Some(good.beside(entry.newest.as_ref()));
             self.promote(&mut entry);
             self.changed.insert(scope.clone());
         }
@@ -272,7 +282,7 @@ impl Assembler {
                 entry.loaded = Some(self.clock.unix_time());
             }
             entry.served = Some(Arc::new(prepare(
-                Arc::unwrap_or_clone(table),
+                &table,
                 digest,
                 &self.credentials,
                 &self.registries,

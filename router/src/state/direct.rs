@@ -6,10 +6,10 @@ use std::sync::Arc;
 use http::HeaderValue;
 use weir_table::{DirectModel, FailureClass, ModelKind, Timeouts};
 
-use super::target::{Leaf, Limits, Pace, Reach};
+use super::target::{Leaf, Limits, Pace, Reach, Target, Way};
 use crate::body::ModelName;
 use crate::error::Failure;
-use crate::observe::Kept;
+use crate::observe::{Kept, SharedKept};
 
 /// A provider that callers may name.
 #[derive(Debug)]
@@ -23,9 +23,9 @@ pub(crate) struct Direct {
     /// What is known of its models.
     pub(crate) models: BTreeMap<String, DirectModel>,
     /// What is counted of each of them.
-    pub(crate) kept: BTreeMap<String, Kept>,
+    pub(crate) kept: BTreeMap<String, SharedKept>,
     /// The same of all others.
-    pub(crate) others: Kept,
+    pub(crate) others: SharedKept,
     /// Its times.
     pub(crate) timeouts: Timeouts,
     /// How it is reached where no region is named.
@@ -72,11 +72,9 @@ impl Direct {
         let text = format!("{}/{rest}", self.name);
         let model_header =
             HeaderValue::from_bytes(text.as_bytes()).map_err(|_| unspeakable("control characters in it"))?;
-        Ok(Leaf {
+        let target = Target {
             namespace: self.namespace.clone(),
-            path: Arc::from(""),
             label: Arc::from(self.label(rest)),
-            path_header: None,
             model_header,
             upstream,
             context_window: None,
@@ -89,7 +87,11 @@ impl Direct {
             health: reach.health(|_| None),
             reach,
             prices: known.map(|model| model.prices).unwrap_or_default(),
+        };
+        Ok(Leaf {
+            way: Arc::new(Way::direct()),
             series: self.series(rest),
+            target: Arc::new(target),
         })
     }
 
@@ -104,9 +106,9 @@ impl Direct {
     fn series(&self, rest: &str) -> Kept {
         let named = self.named(rest);
         match (self.kept.get(named.model), named.region) {
-            (Some(kept), None) => kept.clone(),
-            (Some(_), Some(_)) => Kept::default(),
-            (None, _) => self.others.clone(),
+            (Some(kept), None) => Kept::Shared(kept.clone()),
+            (Some(_), Some(_)) => Kept::own(),
+            (None, _) => Kept::Shared(self.others.clone()),
         }
     }
 

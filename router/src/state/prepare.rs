@@ -1,7 +1,7 @@
 //! Turns a checked table into what requests are served from. Pure but for the registries of what outlives
 //! tables: it opens nothing and waits for nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use http::HeaderValue;
@@ -16,15 +16,15 @@ use super::endpoint::{Address, Endpoint, Sites};
 use super::proof::{NoProof, Proof};
 use super::registries::Registries;
 use super::snapshot::Served;
-use super::target::{Below, Leaf, Limits, Pace, Reach, Tree};
+use super::target::{Below, Leaf, Limits, Pace, Reach, Target, Tree, Way};
 use crate::body::ModelName;
 use crate::error::Failure;
 use crate::health::{Account, Identity};
-use crate::observe::Kept;
+use crate::observe::{Kept, SharedKept};
 
 /// Makes `table` ready for requests. Every credential that it names must be held.
 pub(crate) fn prepare(
-    table: Checked,
+    table: &Checked,
     digest: Digest,
     credentials: &Credentials,
     registries: &Registries,
@@ -35,28 +35,26 @@ pub(crate) fn prepare(
         providers,
         missing,
         access_keys: _,
-    } = table.into_inner();
-    let namespace: Arc<str> = match &scope {
+    } = table.table();
+    let namespace: Arc<str> = match scope {
         Scope::Cluster => Arc::from(""),
         Scope::Namespace(name) => Arc::from(name.as_str()),
     };
     let stamp = header(digest.short());
     let mut workshop = Workshop {
         namespace,
-        providers: &providers,
-        missing: &missing,
+        providers,
+        missing,
         credentials,
         registries,
         reached: BTreeMap::new(),
+        targets: HashMap::new(),
     };
     let policies = policies
-        .into_iter()
-        .map(|(name, policy)| {
-            let tree = workshop.tree(&name, policy, &stamp);
-            (name, Arc::new(tree))
-        })
+        .iter()
+        .map(|(name, policy)| (name.clone(), Arc::new(workshop.tree(name, policy, &stamp))))
         .collect();
-    let owner = if scope == Scope::Cluster {
+    let owner = if *scope == Scope::Cluster {
         Owner::Cluster
     } else {
         Owner::Namespace
@@ -87,18 +85,21 @@ struct Workshop<'a> {
     registries: &'a Registries,
     /// The endpoints made so far: by provider, region and credential.
     reached: BTreeMap<(String, Option<String>, Credential), Reach>,
+    /// The targets made so far: by the place of the model in the table, which is one for equal models, and the
+    /// times of the rung.
+    targets: HashMap<(*const Model, Timeouts), Arc<Target>>,
 }
 
 /// What a leaf takes from the nodes above it.
 struct Above<'a> {
-    path: &'a str,
+    way: &'a Arc<Way>,
     timeouts: Timeouts,
 }
 
 impl Workshop<'_> {
-    fn tree(&mut self, name: &str, policy: Policy, stamp: &HeaderValue) -> Tree {
+    fn tree(&mut self, name: &str, policy: &Policy, stamp: &HeaderValue) -> Tree {
         let above = Above {
-            path: "",
+            way: &Arc::new(Way::direct()),
             timeouts: Timeouts::default(),
         };
         let below = self.below(&policy.root, &above);
@@ -107,38 +108,46 @@ impl Workshop<'_> {
 
     fn below(&mut self, node: &Node, above: &Above<'_>) -> Below {
         match node {
-            Node::Model(model) => Below::Leaf(Arc::new(self.leaf(model, above))),
+            Node::Model(model) => Below::Leaf(Arc::new(Leaf {
+                way: above.way.clone(),
+                series: Kept::own(),
+                target: self.target(model, above.timeouts),
+            })),
             Node::Split(split) => {
-                let path = join(above.path, &split.policy);
+                let way = &Arc::new(above.way.join(&split.policy));
                 let above = Above {
-                    path: &path,
+                    way,
                     timeouts: Timeouts::default(),
                 };
-                Below::Nodes(
-                    split
-                        .targets
-                        .iter()
-                        .map(|target| self.below(&target.node, &above))
-                        .collect(),
-                )
+                let nodes = split
+                    .targets
+                    .iter()
+                    .map(|target| self.below(&target.node, &above));
+                Below::Nodes(nodes.collect())
             }
             Node::Chain(chain) => {
-                let path = join(above.path, &chain.policy);
-                let rung = |rung: &weir_table::Rung| {
-                    self.below(
-                        &rung.node,
-                        &Above {
-                            path: &path,
-                            timeouts: rung.timeouts,
-                        },
-                    )
-                };
-                Below::Nodes(chain.rungs.iter().map(rung).collect())
+                let way = &Arc::new(above.way.join(&chain.policy));
+                let nodes = chain.rungs.iter().map(|rung| {
+                    let timeouts = rung.timeouts;
+                    self.below(&rung.node, &Above { way, timeouts })
+                });
+                Below::Nodes(nodes.collect())
             }
         }
     }
 
-    fn leaf(&mut self, model: &Model, above: &Above<'_>) -> Leaf {
+    /// The target of `model` for a rung with such times, made once per table.
+    fn target(&mut self, model: &Arc<Model>, timeouts: Timeouts) -> Arc<Target> {
+        let key = (Arc::as_ptr(model), timeouts);
+        if let Some(target) = self.targets.get(&key) {
+            return target.clone();
+        }
+        let target = Arc::new(self.new_target(model, timeouts));
+        self.targets.insert(key, target.clone());
+        target
+    }
+
+    fn new_target(&mut self, model: &Model, rung: Timeouts) -> Target {
         let upstream = ModelName::new(&model.upstream);
         let (reach, timeouts) = match self.providers.get(&model.provider) {
             Some(ProviderEntry::Live(provider)) => {
@@ -152,19 +161,16 @@ impl Workshop<'_> {
             }
             _ => (provider_gone(&model.provider), Timeouts::default()),
         };
-        Leaf {
+        Target {
             namespace: self.namespace.clone(),
-            path: Arc::from(above.path),
             label: Arc::from(model.model.as_str()),
-            path_header: Some(header(above.path)),
             model_header: header(&model.model),
             upstream,
             context_window: model.context_window,
-            limits: Limits::resolve(above.timeouts, timeouts, Pace::of(model.reasoning)),
+            limits: Limits::resolve(rung, timeouts, Pace::of(model.reasoning)),
             health: reach.health(|account| Some(self.registries.healths.circuit(account, &model.upstream))),
             reach,
             prices: model.prices,
-            series: Kept::default(),
         }
     }
 
@@ -195,9 +201,9 @@ impl Workshop<'_> {
             kept: provider
                 .models
                 .keys()
-                .map(|model| (model.clone(), Kept::default()))
+                .map(|model| (model.clone(), SharedKept::default()))
                 .collect(),
-            others: Kept::default(),
+            others: SharedKept::default(),
             models: provider.models.clone(),
             timeouts: provider.timeouts,
             home: self.reach(name, provider, None, None),
@@ -330,11 +336,18 @@ fn unavailable(text: String) -> Failure {
     Failure::new(FailureClass::PolicyUnavailable, text)
 }
 
-fn join(path: &str, policy: &str) -> String {
-    if path.is_empty() {
-        policy.to_owned()
-    } else {
-        format!("{path}/{policy}")
+impl Way {
+    /// This way with another policy behind it.
+    fn join(&self, policy: &str) -> Self {
+        let path = if self.path.is_empty() {
+            policy.to_owned()
+        } else {
+            format!("{}/{policy}", self.path)
+        };
+        Self {
+            header: Some(header(&path)),
+            path: Arc::from(path),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! header values, times. Built when a table is taken in, read by requests, never changed.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,12 +37,11 @@ pub(crate) struct Tree {
 impl Tree {
     /// A tree of both sides, which have the same shape.
     pub(crate) fn new(
-        policy: weir_table::Policy,
+        policy: &weir_table::Policy,
         below: Below,
         name: HeaderValue,
         stamp: HeaderValue,
     ) -> Self {
-        let digest = Digest::of_policy(&policy);
         let weir_table::Policy {
             kind,
             expose_to,
@@ -49,11 +49,11 @@ impl Tree {
         } = policy;
         Self {
             name,
-            kind,
-            expose_to,
-            digest,
+            kind: *kind,
+            expose_to: expose_to.clone(),
+            digest: Digest::of_policy(policy),
             stamp,
-            root,
+            root: root.clone(),
             below,
         }
     }
@@ -95,17 +95,44 @@ impl<'t> Place<'t> {
     }
 }
 
-/// A model at the end of a way through a policy, or one that was called directly.
+/// A model at the end of a way through a policy, or one that was called directly. What is of the model alone is a
+/// [`Target`], which many leaves share.
 #[derive(Debug)]
 pub(crate) struct Leaf {
+    /// How it was come by.
+    pub(crate) way: Arc<Way>,
+    /// What is counted of it.
+    pub(crate) series: Kept,
+    /// What is asked.
+    pub(crate) target: Arc<Target>,
+}
+
+/// The policies on the way to a leaf. Leaves of one policy share it.
+#[derive(Debug)]
+pub(crate) struct Way {
+    /// `outer/inner`; empty for a direct call.
+    pub(crate) path: Arc<str>,
+    /// The same for `x-weir-path`.
+    pub(crate) header: Option<HeaderValue>,
+}
+
+impl Way {
+    /// The way of a direct call: none.
+    pub(crate) fn direct() -> Self {
+        Self {
+            path: Arc::from(""),
+            header: None,
+        }
+    }
+}
+
+/// A model at an endpoint, with all that an attempt at it needs.
+#[derive(Debug)]
+pub(crate) struct Target {
     /// The namespace whose table it is in; empty for the cluster's.
     pub(crate) namespace: Arc<str>,
-    /// The policies on the way, `outer/inner`; empty for a direct call.
-    pub(crate) path: Arc<str>,
     /// The target as written, or what stands for it where callers choose the text.
     pub(crate) label: Arc<str>,
-    /// The path for `x-weir-path`.
-    pub(crate) path_header: Option<HeaderValue>,
     /// The target for `x-weir-model`.
     pub(crate) model_header: HeaderValue,
     /// What the provider calls it.
@@ -120,8 +147,14 @@ pub(crate) struct Leaf {
     pub(crate) health: Health,
     /// What it costs, as far as known.
     pub(crate) prices: Prices,
-    /// What is counted of it.
-    pub(crate) series: Kept,
+}
+
+impl Deref for Leaf {
+    type Target = Target;
+
+    fn deref(&self) -> &Target {
+        &self.target
+    }
 }
 
 impl Leaf {

@@ -39,22 +39,22 @@ fn model(name: &str) -> Model {
 }
 
 fn leaf(name: &str) -> Node {
-    Node::Model(Box::new(model(name)))
+    Node::from(model(name))
 }
 
 fn window(name: &str, tokens: u64) -> Node {
-    Node::Model(Box::new(Model {
+    Node::from(Model {
         context_window: Some(tokens),
         ..model(name)
-    }))
+    })
 }
 
 fn keyed(name: &str, key: &str) -> Node {
     let credential = Some(Credential::Named(CredentialId::of_secret_key("ns", "s", key)));
-    Node::Model(Box::new(Model {
+    Node::from(Model {
         credential,
         ..model(name)
-    }))
+    })
 }
 
 fn rungs(nodes: Vec<(Node, u8)>) -> Vec<Rung> {
@@ -79,14 +79,14 @@ fn chain_of(name: &str, nodes: Vec<(Node, u8)>) -> Chain {
 }
 
 fn chain(name: &str, nodes: Vec<(Node, u8)>) -> Node {
-    Node::Chain(chain_of(name, nodes))
+    Node::from(chain_of(name, nodes))
 }
 
 fn split(name: &str, nodes: Vec<(&str, f64, Node)>) -> Node {
     let targets = nodes
         .into_iter()
         .map(|(name, weight, node)| SplitTarget::new(name.to_owned(), weight, node));
-    Node::Split(Split::new(
+    Node::from(Split::new(
         name.to_owned(),
         name.to_owned(),
         Vec::new(),
@@ -110,7 +110,7 @@ fn served(root: Node) -> Served {
             root,
         },
     );
-    prepared_for_tests(check(table).unwrap(), &Registries::default())
+    prepared_for_tests(&check(table).unwrap(), &Registries::default())
 }
 
 /// Stands for an answer among events.
@@ -324,7 +324,7 @@ fn filtered_content_stops_the_whole_tree() {
 fn a_policys_own_list_decides() {
     let on = |on: &[FailureClass]| {
         let on = Some(on.iter().copied().collect());
-        Node::Chain(Chain {
+        Node::from(Chain {
             on,
             ..chain_of("c", vec![(leaf("a"), 0), (leaf("b"), 0)])
         })
@@ -387,7 +387,7 @@ fn no_attempt_begins_with_less_than_a_second_left() {
 
 #[test]
 fn a_policys_deadline_bounds_its_chain() {
-    let root = Node::Chain(Chain {
+    let root = Node::from(Chain {
         deadline_ms: Some(2_000),
         ..chain_of("c", vec![(leaf("a"), 9)])
     });
@@ -395,7 +395,7 @@ fn a_policys_deadline_bounds_its_chain() {
 }
 
 fn within(name: &str, deadline_ms: u64, nodes: Vec<(Node, u8)>) -> Node {
-    Node::Chain(Chain {
+    Node::from(Chain {
         deadline_ms: Some(deadline_ms),
         ..chain_of(name, nodes)
     })
@@ -424,7 +424,7 @@ fn an_inner_deadline_that_passes_leaves_the_outer_chain_its_next_rung() {
         fails(C::Unauthorized),
     ];
     assert_eq!(story(root(), &events), "@0 a! @1000 b! @3000 c Overloaded");
-    let picky = Node::Chain(Chain {
+    let picky = Node::from(Chain {
         on: Some([C::RateLimited].into()),
         ..chain_of("o", vec![(inner(), 0), (leaf("c"), 0)])
     });

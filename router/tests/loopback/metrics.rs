@@ -1,5 +1,7 @@
 //! What `/metrics` says after known requests.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use weir_table::{DirectModel, ModelKind, Node, Prices, Provider};
 
@@ -37,7 +39,7 @@ fn expect(metrics: &str, lines: &[(&str, f64)]) {
 fn priced(name: &str, prices: Prices) -> Node {
     let mut node = model("p", name);
     if let Node::Model(model) = &mut node {
-        model.prices = prices;
+        Arc::make_mut(model).prices = prices;
     }
     node
 }

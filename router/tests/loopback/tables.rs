@@ -35,7 +35,7 @@ pub(crate) fn provider(addr: SocketAddr) -> Provider {
 
 /// The model `name` of `provider`, which the provider calls `real-<name>`.
 pub(crate) fn model(provider: &str, name: &str) -> Node {
-    Node::Model(Box::new(Model {
+    Node::from(Model {
         model: format!("{provider}/{name}"),
         provider: provider.to_owned(),
         upstream: format!("real-{name}"),
@@ -44,7 +44,7 @@ pub(crate) fn model(provider: &str, name: &str) -> Node {
         context_window: None,
         reasoning: false,
         prices: Prices::default(),
-    }))
+    })
 }
 
 /// A load-balancing policy.
@@ -52,7 +52,7 @@ pub(crate) fn split(name: &str, targets: Vec<(&str, f64, Node)>) -> Node {
     let targets = targets
         .into_iter()
         .map(|(name, weight, node)| SplitTarget::new(name.to_owned(), weight, node));
-    Node::Split(Split::new(
+    Node::from(Split::new(
         name.to_owned(),
         format!("default/{name}"),
         Vec::new(),
@@ -76,7 +76,7 @@ pub(crate) fn chain(name: &str, rungs: Vec<Rung>) -> Node {
         max_ms: 4,
         max_retry_after_ms: 5_000,
     };
-    Node::Chain(Chain {
+    Node::from(Chain {
         policy: name.to_owned(),
         on: None,
         backoff,

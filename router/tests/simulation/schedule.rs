@@ -2,6 +2,7 @@
 //! ask. Also what a policy lets a request reach, which is all that the promises know of policies.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use weir_table::{Backoff, BaseUrl, Chain, Dialect, FailureClass, Node, Rung as TableRung, Table, Timeouts};
@@ -327,7 +328,7 @@ fn ladder(dice: &mut Dice, providers: usize, name: &str, inner: Inner) -> Node {
         unreachable!("a chain is a chain")
     };
     let initial_ms = dice.between(10, 1_000);
-    Node::Chain(Chain {
+    Node::from(Chain {
         on: dice.maybe(15, on),
         deadline_ms: dice.maybe(40, |dice| dice.between(1_500, 30_000)),
         backoff: Backoff {
@@ -335,7 +336,7 @@ fn ladder(dice: &mut Dice, providers: usize, name: &str, inner: Inner) -> Node {
             max_ms: initial_ms + dice.between(0, 4_000),
             max_retry_after_ms: dice.between(0, 6_000),
         },
-        ..chain
+        ..Arc::unwrap_or_clone(chain)
     })
 }
 

@@ -40,7 +40,7 @@ fn direct_model(prices: Prices) -> DirectModel {
 }
 
 fn priced_leaf(prices: Prices) -> Node {
-    Node::Model(Box::new(Model {
+    Node::from(Model {
         model: "openai/m".to_owned(),
         provider: "openai".to_owned(),
         upstream: "m".to_owned(),
@@ -49,14 +49,14 @@ fn priced_leaf(prices: Prices) -> Node {
         context_window: None,
         reasoning: false,
         prices,
-    }))
+    })
 }
 
 fn split(policy: &str, salt: &str, targets: Vec<(&str, f64, Node)>) -> Node {
     let targets = targets
         .into_iter()
         .map(|(name, weight, node)| SplitTarget::new(name.to_owned(), weight, node));
-    Node::Split(Split::new(
+    Node::from(Split::new(
         policy.to_owned(),
         salt.to_owned(),
         Vec::new(),
@@ -70,7 +70,7 @@ fn chain(policy: &str, rungs: Vec<(u8, Node)>) -> Node {
         timeouts: Timeouts::default(),
         node,
     });
-    Node::Chain(Chain {
+    Node::from(Chain {
         policy: policy.to_owned(),
         on: None,
         backoff: Backoff::DEFAULT,

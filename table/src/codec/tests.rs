@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use proptest::prelude::{Strategy, any, prop, proptest};
 
 use super::{DECODED_LIMIT, DecodeError, Decoded, Digest, PLAIN_LIMIT, Stored, decode, gzip, load, store};
@@ -13,7 +15,7 @@ fn encode(table: &Table) -> super::Encoded {
 
 fn leaf(name: &str) -> Node {
     let (provider, upstream) = ("openai".to_owned(), name.to_owned());
-    Node::Model(Box::new(Model {
+    Node::from(Model {
         model: format!("openai/{name}"),
         provider,
         upstream,
@@ -22,7 +24,7 @@ fn leaf(name: &str) -> Node {
         context_window: None,
         reasoning: false,
         prices: Prices::default(),
-    }))
+    })
 }
 
 fn table(weights: &[f64]) -> Table {
@@ -39,7 +41,7 @@ fn table(weights: &[f64]) -> Table {
     let policy = Policy {
         kind: ModelKind::Chat,
         expose_to: [].into(),
-        root: Node::Split(split),
+        root: Node::from(split),
     };
     Table {
         scope: Scope::Namespace("default".to_owned()),
@@ -90,10 +92,11 @@ fn every_format_holds_the_same_table_and_policies_and_says_which_it_is() {
         let Node::Model(mut leaf) = leaf("m") else {
             unreachable!("a leaf is a model");
         };
-        leaf.model = model.to_owned();
-        leaf.upstream = upstream.to_owned();
-        leaf.region = region.map(str::to_owned);
-        split.targets.push(SplitTarget::new(
+        let changed = Arc::make_mut(&mut leaf);
+        changed.model = model.to_owned();
+        changed.upstream = upstream.to_owned();
+        changed.region = region.map(str::to_owned);
+        Arc::make_mut(split).targets.push(SplitTarget::new(
             format!("{model} {upstream}"),
             1.0,
             Node::Model(leaf),
@@ -120,10 +123,10 @@ fn prices_read_back_as_they_were_and_absent_ones_take_no_bytes() {
     let Some(Node::Split(split)) = priced.policies.get_mut("p").map(|policy| &mut policy.root) else {
         unreachable!("the root is a split");
     };
-    let Node::Model(model) = &mut split.targets[0].node else {
+    let Node::Model(model) = &mut Arc::make_mut(split).targets[0].node else {
         unreachable!("its target is a model");
     };
-    model.prices = Prices {
+    Arc::make_mut(model).prices = Prices {
         input: Some(0.15),
         cache_read: Some(0.0),
         ..Prices::default()

@@ -5,7 +5,7 @@ use crate::model::{Model, Node, Split, SplitTarget};
 use crate::price::Prices;
 
 fn leaf() -> Node {
-    Node::Model(Box::new(Model {
+    Node::from(Model {
         model: "openai/m".to_owned(),
         provider: "openai".to_owned(),
         upstream: "m".to_owned(),
@@ -14,7 +14,7 @@ fn leaf() -> Node {
         context_window: None,
         reasoning: false,
         prices: Prices::default(),
-    }))
+    })
 }
 
 fn split(salt: &str, targets: &[(&str, f64)]) -> Split {

@@ -14,7 +14,7 @@ use crate::observe::Metrics;
 use crate::samples;
 use crate::secret::Secret;
 use crate::source::Part;
-use crate::state::{Below, Leaf, Proof, Reach, Served, Snapshot, Tables};
+use crate::state::{Below, Leaf, Proof, Reach, Served, Snapshot, Tables, Tree};
 use crate::surroundings::Surroundings;
 
 fn id() -> CredentialId {
@@ -28,7 +28,7 @@ fn scope() -> Scope {
 /// A table of one policy, called `name`.
 fn table(name: &str) -> Table {
     let provider = samples::provider(Credential::Named(id()));
-    let model = Node::Model(Box::new(Model {
+    let model = Node::from(Model {
         model: "p/m".to_owned(),
         provider: "p".to_owned(),
         upstream: "m".to_owned(),
@@ -37,9 +37,9 @@ fn table(name: &str) -> Table {
         context_window: None,
         reasoning: false,
         prices: Prices::default(),
-    }));
+    });
     let targets = vec![SplitTarget::new("t".to_owned(), 1.0, model)];
-    let root = Node::Split(Split::new(name.to_owned(), name.to_owned(), Vec::new(), targets));
+    let root = Node::from(Split::new(name.to_owned(), name.to_owned(), Vec::new(), targets));
     Table {
         policies: [(
             name.to_owned(),
@@ -116,13 +116,33 @@ fn policies(snapshot: &Snapshot) -> Vec<String> {
 
 fn leaf(snapshot: &Snapshot) -> Arc<Leaf> {
     let served = served(snapshot).unwrap();
-    let Below::Nodes(nodes) = served.policies.values().next().unwrap().root().below else {
+    leaf_of(served.policies.values().next().unwrap())
+}
+
+fn leaf_of(tree: &Tree) -> Arc<Leaf> {
+    let Below::Nodes(nodes) = tree.root().below else {
         panic!("a leaf")
     };
     let Below::Leaf(leaf) = &nodes[0] else {
         panic!("no leaf")
     };
     leaf.clone()
+}
+
+/// A table of several policies, which all ask the same model.
+fn table_of(names: &[&str]) -> Table {
+    let policies = names.iter().flat_map(|name| table(name).policies);
+    Table {
+        policies: policies.collect(),
+        ..table("p")
+    }
+}
+
+fn split_of(snapshot: &Snapshot, policy: &str) -> Arc<Split> {
+    match served(snapshot).unwrap().policies[policy].root().node {
+        Node::Split(split) => split.clone(),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn authorization(snapshot: &Snapshot) -> String {
@@ -349,4 +369,30 @@ fn a_withdrawn_key_does_not_wait_for_the_credentials_of_its_table() {
     assert_eq!(state(&after), "waiting");
     assert!(after.callers.find(b"goes", 0).is_none());
     assert!(after.callers.find(b"stays", 0).is_some());
+}
+
+#[test]
+fn policies_that_ask_the_same_model_share_its_target_and_count_for_themselves() {
+    let snapshot = Bench::new().take([credentials("sk"), stored(&table_of(&["a", "b"]))]);
+    let policies = &served(&snapshot).unwrap().policies;
+    let (a, b) = (leaf_of(&policies["a"]), leaf_of(&policies["b"]));
+    assert!(Arc::ptr_eq(&a.target, &b.target));
+    assert_eq!([&*a.way.path, &*b.way.path], ["a", "b"]);
+}
+
+#[test]
+fn swaps_keep_what_did_not_change_and_nothing_else_of_the_tables_before() {
+    let mut bench = Bench::new();
+    let first = bench.take([credentials("sk"), stored(&table_of(&["gone", "kept"]))]);
+    let kept = Arc::downgrade(&split_of(&first, "kept"));
+    let gone = Arc::downgrade(&split_of(&first, "gone"));
+    let target = Arc::downgrade(&leaf(&first).target);
+    drop(first);
+    for swap in 0..5 {
+        drop(bench.take([stored(&table_of(&["kept", &format!("new-{swap}")]))]));
+    }
+    assert_eq!([gone.strong_count(), target.strong_count()], [0, 0]);
+    let last = bench.take([]);
+    let now = split_of(&last, "kept");
+    assert!(kept.upgrade().is_some_and(|kept| Arc::ptr_eq(&kept, &now)));
 }

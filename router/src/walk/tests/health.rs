@@ -196,7 +196,7 @@ fn an_inner_chain_gives_way_to_what_is_well_outside() {
 
 #[test]
 fn a_policy_that_does_not_name_circuits_asks_all_the_same() {
-    let root = Node::Chain(Chain {
+    let root = Node::from(Chain {
         on: Some([C::ServerError].into()),
         ..chain_of("c", vec![(leaf("a"), 0), (leaf("b"), 0)])
     });
@@ -226,7 +226,7 @@ fn a_target_that_cannot_be_asked_is_no_attempt_and_no_alternative() {
     let gone = |name: &str| {
         let mut model = super::model(name);
         model.provider = "gone".to_owned();
-        Node::Model(Box::new(model))
+        Node::from(model)
     };
     let past = Past::of(chain("c", vec![(gone("x"), 2), (leaf("a"), 0), (gone("y"), 0)]));
     assert_eq!(past.story(&[fails(C::Overloaded)]), "@0 a Overloaded");

@@ -123,9 +123,9 @@ impl Street {
         let Node::Chain(ladder) = chain("p", rungs.collect()) else {
             unreachable!("a chain is a chain");
         };
-        let root = Node::Chain(Chain {
+        let root = Node::from(Chain {
             backoff: Backoff::DEFAULT,
-            ..ladder
+            ..Arc::unwrap_or_clone(ladder)
         });
         Self::with(targets, root).await
     }
@@ -231,7 +231,7 @@ fn node(target: &Target) -> Node {
     let Node::Model(mut model) = model(target.name, "m") else {
         unreachable!("a model is a model");
     };
-    model.context_window = target.window;
+    Arc::make_mut(&mut model).context_window = target.window;
     Node::Model(model)
 }
 
