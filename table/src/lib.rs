@@ -5,7 +5,7 @@
 //! (invariants; run before publishing and after loading), [`select`] (which target a key gets).
 //! Around them: [`failure`] (the closed vocabulary), [`credential`] (how a secret is named without being
 //! held), [`access`] (how callers are known without their keys), [`base_url`] and [`name`] (the two kinds of
-//! text with rules of their own), [`price`] (what tokens cost).
+//! text with rules of their own), [`price`] (what tokens cost), `share` (what is equal is held once).
 //!
 //! This crate must not know Kubernetes, sockets, clocks or random numbers: values in, values out.
 
