@@ -4,6 +4,7 @@
 use anyhow::Result;
 use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
+use bytes::Bytes;
 
 use crate::dialect::Dialect;
 use crate::scenario::EVENTS;
@@ -29,24 +30,33 @@ pub(crate) struct Answers {
     pub(crate) head: Vec<u8>,
     /// The chunks of the streamed one, one for each event; the last one ends the body too.
     pub(crate) chunks: Vec<Vec<u8>>,
+    /// The body of the one that is not streamed, for HTTP/2.
+    pub(crate) body: Bytes,
+    /// The events of the streamed one, for HTTP/2.
+    pub(crate) events: Vec<Bytes>,
 }
 
 impl Answers {
     /// Those in `dialect`.
     pub(crate) fn of(dialect: Dialect) -> Result<Self> {
-        let mut chunks: Vec<Vec<u8>> = stream(dialect)?.iter().map(|event| chunk(event)).collect();
+        let events = stream(dialect)?;
+        let body = words(dialect);
+        let mut chunks: Vec<Vec<u8>> = events.iter().map(|event| chunk(event)).collect();
         if let Some(last) = chunks.last_mut() {
             last.extend_from_slice(b"0\r\n\r\n");
         }
         Ok(Self {
-            whole: whole(dialect),
+            whole: whole(&body),
             head: head(media_type(dialect), "transfer-encoding: chunked"),
             chunks,
+            body: body.into(),
+            events: events.into_iter().map(Bytes::from).collect(),
         })
     }
 }
 
-fn media_type(dialect: Dialect) -> &'static str {
+/// What the streamed answer is, to HTTP.
+pub(crate) fn media_type(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Bedrock => "application/vnd.amazon.eventstream",
         _ => "text/event-stream",
@@ -60,12 +70,16 @@ fn head(media_type: &str, framing: &str) -> Vec<u8> {
     head.into_bytes()
 }
 
-fn whole(dialect: Dialect) -> Vec<u8> {
+/// The body of an answer that is not streamed.
+fn words(dialect: Dialect) -> String {
     let (before, after) = around(dialect);
     let filling = ".".repeat(WHOLE_BYTES - before.len() - LAST.len() - after.len());
-    let body = format!("{before}{filling}{LAST}{after}");
+    format!("{before}{filling}{LAST}{after}")
+}
+
+fn whole(body: &str) -> Vec<u8> {
     let head = head("application/json", &format!("content-length: {}", body.len()));
-    [head, body.into_bytes()].concat()
+    [&head, body.as_bytes()].concat()
 }
 
 /// What stands before and behind the words of an answer that is not streamed.

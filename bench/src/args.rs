@@ -7,8 +7,9 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::contention::Contention;
 use crate::instructions::Instructions;
-use crate::scenario::Name;
+use crate::scenario::{Group, Name};
 use crate::target::Other;
 
 /// Measures what forwarding costs: no proxy, nginx, Weir and other gateways, side by side in one run.
@@ -27,9 +28,15 @@ pub(crate) struct Args {
     /// What else to do.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
-    /// What to measure; may be repeated. Without it: all but delay and micro.
+    /// What to measure; may be repeated. Without it, and without a group: every goal about time.
     #[arg(short, long = "scenario", value_name = "NAME")]
     scenarios: Vec<Name>,
+    /// Several things to measure; may be repeated.
+    #[arg(short, long = "group", value_name = "NAME")]
+    groups: Vec<Group>,
+    /// Print the summary only: what everything costs beside nginx, and what became of each goal.
+    #[arg(short, long, conflicts_with = "output")]
+    pub(crate) brief: bool,
     /// How often each target is measured in each scenario. The figures quoted are minima: take seven or more.
     #[arg(short, long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) reps: u32,
@@ -62,7 +69,9 @@ pub(crate) struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo run --release -p weir-bench                                the whole table
+  cargo run --release -p weir-bench                                every goal about time
+  cargo run --release -p weir-bench -- --brief                     the same, told in two small tables
+  cargo run --release -p weir-bench -- --group tls --group http2   TLS to the upstream, HTTP/2 on either side
   cargo run --release -p weir-bench -- -s sat --reps 15            one scenario, better founded
   cargo run --release -p weir-bench -- -s sat --without weir       is nginx as fast as it should be?
   cargo run --release -p weir-bench -- --upstream 127.0.0.1:9999 --other envoy=http://127.0.0.1:10000,4711
@@ -72,6 +81,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Instructions(Instructions),
+    Contention(Contention),
 }
 
 /// What the harness starts itself.
@@ -94,12 +104,18 @@ pub(crate) enum Format {
 
 impl Args {
     /// What is to be measured.
-    pub(crate) fn scenarios(&self) -> &[Name] {
-        if self.scenarios.is_empty() {
-            &Name::USUAL
-        } else {
-            &self.scenarios
+    pub(crate) fn scenarios(&self) -> Vec<Name> {
+        let grouped = self.groups.iter().flat_map(|group| group.names());
+        let mut names: Vec<Name> = Vec::new();
+        for name in self.scenarios.iter().chain(grouped) {
+            if !names.contains(name) {
+                names.push(*name);
+            }
         }
+        if names.is_empty() {
+            names.extend(Name::USUAL);
+        }
+        names
     }
 
     /// How long a repetition is counted.
@@ -140,6 +156,11 @@ mod tests {
         assert_eq!(
             Args::parse_from(["weir-bench", "-s", "sse"]).scenarios(),
             [Name::Sse]
+        );
+        assert_eq!(
+            Args::parse_from(["weir-bench", "-s", "sse", "--group", "table", "-g", "cores"]).scenarios(),
+            [Name::Sse, Name::Sat, Name::Big, Name::Burst, Name::C8, Name::Two],
+            "each once"
         );
     }
 

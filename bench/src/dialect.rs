@@ -17,9 +17,6 @@ impl Dialect {
     /// All of them, in the order of their discriminants.
     pub(crate) const ALL: [Self; 4] = [Self::OpenAi, Self::Anthropic, Self::Gemini, Self::Bedrock];
 
-    /// Those that a chat completion is translated into.
-    pub(crate) const TRANSLATED: [Self; 3] = [Self::Anthropic, Self::Gemini, Self::Bedrock];
-
     /// What Weir's resources call it.
     pub(crate) const fn name(self) -> &'static str {
         match self {

@@ -3,10 +3,20 @@
 use std::net::SocketAddr;
 
 use anyhow::{Result, ensure};
+use bytes::Bytes;
+use http::Request;
 use memchr::memmem;
 
 use crate::answers::{DONE, LAST};
 use crate::scenario::{EVENTS, Scenario};
+
+/// What every request says of itself.
+const HEADERS: [(&str, &str); 4] = [
+    ("authorization", "Bearer sk-bench"),
+    ("accept", "application/json"),
+    ("content-type", "application/json"),
+    ("user-agent", "weir-bench"),
+];
 
 /// A paragraph of a prompt. As in real ones, something has to be escaped about every hundred bytes.
 const PARAGRAPH: &str = "The weir splits the river above the town into two arms, and \\\"both\\\" of them reach the \
@@ -15,21 +25,42 @@ const PARAGRAPH: &str = "The weir splits the river above the town into two arms,
 
 /// The request of `scenario` to `address`, for `model`.
 pub(crate) fn request(scenario: &Scenario, address: SocketAddr, path: &str, model: &str) -> Vec<u8> {
+    let body = body(scenario, model);
+    let headers = HEADERS
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .concat();
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\n{headers}content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// The same for HTTP/2.
+pub(crate) fn request_of_http2(
+    scenario: &Scenario,
+    address: SocketAddr,
+    path: &str,
+    model: &str,
+) -> Result<(Request<()>, Bytes)> {
+    let body = body(scenario, model);
+    let head = HEADERS.iter().fold(
+        Request::post(format!("http://{address}{path}")),
+        |head, (name, value)| head.header(*name, *value),
+    );
+    Ok((head.header("content-length", body.len()).body(())?, body.into()))
+}
+
+fn body(scenario: &Scenario, model: &str) -> String {
     let prompt = PARAGRAPH.repeat(scenario.prompt.div_ceil(PARAGRAPH.len()));
     let stream = if scenario.is_streamed() {
         r#","stream":true"#
     } else {
         ""
     };
-    let body = format!(
-        r#"{{"model":"{model}","messages":[{{"role":"user","content":"{prompt}"}}],"temperature":0.2{stream},"requesty":{{"trace_id":"4bf92f3577b34da6"}}}}"#
-    );
     format!(
-        "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer sk-bench\r\naccept: application/json\r\n\
-         content-type: application/json\r\nuser-agent: weir-bench\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
+        r#"{{"model":"{model}","messages":[{{"role":"user","content":"{prompt}"}}],"temperature":0.2{stream},"requesty":{{"trace_id":"4bf92f3577b34da6"}}}}"#
     )
-    .into_bytes()
 }
 
 /// An answer as it comes in.

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::goal::{Figure, Goal};
 use crate::load::Counted;
-use crate::scenario::{Goal, Scenario};
+use crate::scenario::Scenario;
 use crate::stats::{Ratio, Spread, float, percentile};
 use crate::target::{DIRECT, NGINX, WEIR};
+use crate::way::Way;
 
 /// One repetition of one target.
 #[derive(Debug, Clone, Serialize)]
@@ -25,6 +27,8 @@ pub(crate) struct Sample {
     p50_us: f64,
     /// Latency: what one in a hundred exceeds.
     p99_us: f64,
+    /// Latency: the greatest of all.
+    worst_us: f64,
     /// Resident memory at the end.
     resident_mib: Option<f64>,
 }
@@ -42,6 +46,7 @@ impl Sample {
             load_busy: counted.own.as_secs_f64() / seconds,
             p50_us: latency(50),
             p99_us: latency(99),
+            worst_us: latency(100),
             resident_mib,
         }
     }
@@ -56,6 +61,8 @@ fn micros(time: Duration) -> f64 {
 pub(crate) struct Rounds {
     /// The target's name.
     pub(crate) target: String,
+    /// On which way it was asked.
+    pub(crate) way: Way,
     /// What it had resident before any load.
     pub(crate) idle_mib: Option<f64>,
     /// The repetitions, in order.
@@ -72,12 +79,24 @@ impl Rounds {
         self.each(|sample| sample.cpu_us)
     }
 
-    /// What each round's latency is above the least of `direct`. The least, because a slow round of the
-    /// upstream's own would make the targets look fast.
-    fn added(&self, direct: &Self, latency: impl Fn(&Sample) -> f64) -> Option<Vec<f64>> {
-        let least = Spread::of(&direct.each(|sample| Some(latency(sample)))?)?.min;
-        self.each(|sample| Some(latency(sample) - least))
+    fn p50(&self) -> Option<Vec<f64>> {
+        self.each(|sample| Some(sample.p50_us))
     }
+
+    fn p99(&self) -> Option<Vec<f64>> {
+        self.each(|sample| Some(sample.p99_us))
+    }
+
+    fn rate(&self) -> Option<Vec<f64>> {
+        self.each(|sample| Some(sample.per_second))
+    }
+}
+
+/// What each of `latencies` is above the least of `direct`. The least, because a slow round of the upstream's own
+/// would make the targets look fast.
+fn added(latencies: Option<Vec<f64>>, direct: Option<Vec<f64>>) -> Option<Vec<f64>> {
+    let least = Spread::of(&direct?)?.min;
+    Some(latencies?.into_iter().map(|latency| latency - least).collect())
 }
 
 /// The figures of one target in one scenario.
@@ -86,14 +105,19 @@ impl Rounds {
 pub(crate) struct Row {
     /// The target's name.
     pub(crate) target: String,
+    /// Whether goals are about it.
+    #[serde(skip)]
+    pub(crate) is_judged: bool,
     /// Processor time per unit, in microseconds.
     pub(crate) cpu_us: Option<Spread>,
     /// The same as a multiple of nginx's.
     pub(crate) cpu_to_nginx: Option<Ratio>,
-    /// The same as a multiple of what Weir takes where it passes through; `None` where nothing is translated.
-    pub(crate) cpu_to_untranslated: Option<Ratio>,
+    /// The same as a multiple of that of the scenario's base; `None` where there is none.
+    pub(crate) cpu_to_base: Option<Ratio>,
     /// Units per second.
     pub(crate) per_second: Option<Spread>,
+    /// The same as a multiple of the base's: that of the maxima.
+    pub(crate) rate_to_base: Option<Ratio>,
     /// The share of its core that it used.
     pub(crate) busy: Option<Spread>,
     /// The share of theirs that load generator and upstream used meanwhile.
@@ -102,6 +126,12 @@ pub(crate) struct Row {
     pub(crate) p50_us: Option<Spread>,
     /// What one in a hundred exceeds.
     pub(crate) p99_us: Option<Spread>,
+    /// The greatest.
+    pub(crate) worst_us: Option<Spread>,
+    /// The median as a multiple of nginx's.
+    pub(crate) p50_to_nginx: Option<Ratio>,
+    /// What one in a hundred exceeds, as a multiple of nginx's.
+    pub(crate) p99_to_nginx: Option<Ratio>,
     /// What the target adds to the median of the upstream itself.
     pub(crate) added_p50_us: Option<Spread>,
     /// What it adds to what one in a hundred exceeds.
@@ -116,6 +146,64 @@ pub(crate) struct Row {
     pub(crate) samples: Vec<Sample>,
 }
 
+impl Row {
+    /// `figure` of it, and how it spread over the rounds.
+    pub(crate) fn find(&self, figure: Figure) -> Option<Found> {
+        match figure {
+            Figure::Cpu => self.cpu_to_nginx.map(Found::from),
+            Figure::AddedP50 => self.added_p50_to_nginx.map(Found::from),
+            Figure::P50 => self.p50_to_nginx.map(Found::from),
+            Figure::P99 => self.p99_to_nginx.map(Found::from),
+            Figure::CpuToBase => self.cpu_to_base.map(Found::from),
+            Figure::RateToBase => self.rate_to_base.map(Found::from),
+            Figure::AddedMillis => self.added_p50_us.map(|added| {
+                let spread = added.divided(1_000.0);
+                Found::new(spread.min, Some(spread))
+            }),
+            Figure::WorstMillis => self.worst_us.map(|worst| {
+                let spread = worst.divided(1_000.0);
+                Found::new(spread.max, Some(spread))
+            }),
+            Figure::Idle => self.idle_mib.map(|mib| Found::new(mib, None)),
+            Figure::Loaded => self.loaded_mib.map(|mib| Found::new(mib, None)),
+        }
+    }
+
+    /// What `figure` is a multiple of, in microseconds, where this is nginx itself.
+    pub(crate) fn unit(&self, figure: Figure) -> Option<f64> {
+        let spread = match figure {
+            Figure::Cpu => self.cpu_us,
+            Figure::AddedP50 => self.added_p50_us,
+            Figure::P50 => self.p50_us,
+            Figure::P99 => self.p99_us,
+            _ => None,
+        };
+        spread.map(|spread| spread.min)
+    }
+}
+
+/// A figure as it is quoted.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Found {
+    /// The figure.
+    pub(crate) value: f64,
+    /// That of the single rounds, where each has one.
+    pub(crate) rounds: Option<Spread>,
+}
+
+impl Found {
+    fn new(value: f64, rounds: Option<Spread>) -> Self {
+        Self { value, rounds }
+    }
+}
+
+impl From<Ratio> for Found {
+    fn from(Ratio { of_best, rounds }: Ratio) -> Self {
+        Self::new(of_best, Some(rounds))
+    }
+}
+
 /// A scenario's figures.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -126,10 +214,17 @@ pub(crate) struct Measured {
     pub(crate) title: &'static str,
     /// What was counted.
     pub(crate) unit: &'static str,
+    /// Whether the load took all that it got, so that whoever was slowest was the limit.
+    pub(crate) saturating: bool,
+    /// What of it stands in the summary.
+    #[serde(skip)]
+    pub(crate) columns: Vec<Figure>,
+    /// What others of Weir's rows are compared with.
+    pub(crate) base: Option<String>,
     /// The targets.
     pub(crate) rows: Vec<Row>,
     /// What Weir is to reach, and whether it does.
-    pub(crate) verdict: Option<Verdict>,
+    pub(crate) verdicts: Vec<Verdict>,
 }
 
 /// Whether a goal is reached.
@@ -138,8 +233,10 @@ pub(crate) struct Measured {
 pub(crate) struct Verdict {
     /// The goal.
     pub(crate) goal: Goal,
-    /// What it is compared with; empty if something was left out.
-    pub(crate) found: Vec<f64>,
+    /// Which row it is about.
+    pub(crate) target: String,
+    /// What it is compared with; `None` if something was left out.
+    pub(crate) found: Option<Found>,
     /// Whether it is reached; `None` if something was left out.
     pub(crate) reached: Option<bool>,
 }
@@ -148,20 +245,23 @@ impl Measured {
     /// The figures of `rounds`.
     pub(crate) fn of(scenario: &Scenario, rounds: &[Rounds]) -> Self {
         let find = |name: &str| rounds.iter().find(|rounds| rounds.target == name);
+        let base = scenario.base.map(|way| way.name_of(WEIR));
         let bases = Bases {
             direct: find(DIRECT),
             nginx: find(NGINX),
-            untranslated: find(WEIR).filter(|_| !scenario.dialects.is_empty()),
+            base: base.as_deref().and_then(find),
         };
         let rows: Vec<Row> = rounds.iter().map(|rounds| row(rounds, &bases)).collect();
-        let weir = rows.iter().find(|row| row.target == WEIR);
-        let verdict = scenario.goal.map(|goal| judge(goal, weir));
+        let verdicts = scenario.goals.iter().flat_map(|goal| judge(*goal, &rows));
         Self {
             scenario: scenario.name,
             title: scenario.title,
             unit: scenario.unit(),
+            saturating: scenario.is_saturating(),
+            columns: scenario.columns(),
+            verdicts: verdicts.collect(),
+            base,
             rows,
-            verdict,
         }
     }
 }
@@ -171,151 +271,66 @@ impl Measured {
 struct Bases<'a> {
     direct: Option<&'a Rounds>,
     nginx: Option<&'a Rounds>,
-    untranslated: Option<&'a Rounds>,
+    base: Option<&'a Rounds>,
+}
+
+impl Bases<'_> {
+    /// Whether goals are about `rounds`: Weir's, but for what its others are compared with.
+    fn are_for(&self, rounds: &Rounds) -> bool {
+        let is_base = self.base.is_some_and(|base| base.target == rounds.target);
+        (rounds.target == WEIR || rounds.way.is_weirs_alone()) && !is_base
+    }
 }
 
 fn row(rounds: &Rounds, bases: &Bases<'_>) -> Row {
-    let Bases {
-        direct,
-        nginx,
-        untranslated,
-    } = *bases;
-    let p50 = |rounds: &Rounds| rounds.added(direct?, |sample| sample.p50_us);
+    let Bases { direct, nginx, base } = *bases;
     let spread = |figures: Option<Vec<f64>>| Spread::of(&figures?);
     let ratio = |figures: Option<Vec<f64>>, base: Option<Vec<f64>>| Ratio::between(&figures?, &base?);
-    let is_proxy = rounds.target != DIRECT;
+    // The upstream adds nothing to itself, and is no proxy to be compared with one.
+    let to_nginx = nginx.filter(|_| rounds.target != DIRECT);
+    let direct = direct.filter(|_| rounds.target != DIRECT);
+    let added_p50 = |rounds: &Rounds| added(rounds.p50(), direct.and_then(Rounds::p50));
     Row {
         target: rounds.target.clone(),
+        is_judged: bases.are_for(rounds),
         cpu_us: spread(rounds.cpu()),
-        cpu_to_nginx: ratio(rounds.cpu(), nginx.and_then(Rounds::cpu)),
-        cpu_to_untranslated: ratio(rounds.cpu(), untranslated.and_then(Rounds::cpu)),
-        per_second: spread(rounds.each(|sample| Some(sample.per_second))),
+        cpu_to_nginx: ratio(rounds.cpu(), to_nginx.and_then(Rounds::cpu)),
+        cpu_to_base: ratio(rounds.cpu(), base.and_then(Rounds::cpu)),
+        per_second: spread(rounds.rate()),
+        rate_to_base: base.and_then(|base| Ratio::of_maxima(&rounds.rate()?, &base.rate()?)),
         busy: spread(rounds.each(|sample| sample.busy)),
         load_busy: spread(rounds.each(|sample| Some(sample.load_busy))),
-        p50_us: spread(rounds.each(|sample| Some(sample.p50_us))),
-        p99_us: spread(rounds.each(|sample| Some(sample.p99_us))),
-        added_p50_us: spread(p50(rounds).filter(|_| is_proxy)),
-        added_p99_us: spread(
-            direct
-                .and_then(|direct| rounds.added(direct, |sample| sample.p99_us))
-                .filter(|_| is_proxy),
-        ),
-        added_p50_to_nginx: ratio(p50(rounds), nginx.and_then(p50)).filter(|_| is_proxy),
+        p50_us: spread(rounds.p50()),
+        p99_us: spread(rounds.p99()),
+        worst_us: spread(rounds.each(|sample| Some(sample.worst_us))),
+        p50_to_nginx: ratio(rounds.p50(), to_nginx.and_then(Rounds::p50)),
+        p99_to_nginx: ratio(rounds.p99(), to_nginx.and_then(Rounds::p99)),
+        added_p50_us: spread(added_p50(rounds)),
+        added_p99_us: spread(added(rounds.p99(), direct.and_then(Rounds::p99))),
+        added_p50_to_nginx: ratio(added_p50(rounds), to_nginx.and_then(added_p50)),
         idle_mib: rounds.idle_mib,
         loaded_mib: spread(rounds.each(|sample| sample.resident_mib)).map(|spread| spread.max),
         samples: rounds.samples.clone(),
     }
 }
 
-fn judge(goal: Goal, weir: Option<&Row>) -> Verdict {
-    let found = weir.and_then(|row| found(goal, row)).unwrap_or_default();
-    let limits = match goal {
-        Goal::Cpu(limit) | Goal::AddedLatency(limit) => vec![limit],
-        Goal::Memory(idle, loaded) => vec![idle, loaded],
+/// Whether `goal` is reached, for each row that it is about; without any, that it is not known.
+fn judge(goal: Goal, rows: &[Row]) -> Vec<Verdict> {
+    let verdict = |target: &str, found: Option<Found>| Verdict {
+        goal,
+        target: target.to_owned(),
+        found,
+        reached: found.map(|found| goal.is_reached_by(found.value)),
     };
-    let within = found.iter().zip(&limits).all(|(found, limit)| found <= limit);
-    let reached = (!found.is_empty()).then_some(within);
-    Verdict { goal, found, reached }
-}
-
-/// What is compared with the limits of `goal`, in their order.
-fn found(goal: Goal, row: &Row) -> Option<Vec<f64>> {
-    Some(match goal {
-        Goal::Cpu(_) => vec![row.cpu_to_nginx?.of_minima],
-        Goal::AddedLatency(_) => vec![row.added_p50_to_nginx?.of_minima],
-        Goal::Memory(..) => vec![row.idle_mib?, row.loaded_mib?],
-    })
+    let judged = rows.iter().filter(|row| row.is_judged);
+    let verdicts: Vec<Verdict> = judged
+        .map(|row| verdict(&row.target, row.find(goal.figure)))
+        .collect();
+    if verdicts.is_empty() {
+        return vec![verdict(WEIR, None)];
+    }
+    verdicts
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::{Measured, Rounds, Sample};
-    use crate::load::Counted;
-    use crate::scenario::{Name, Scenario};
-
-    fn rounds(target: &str, figures: &[(f64, f64)]) -> Rounds {
-        let sample = |(cpu, p50): &(f64, f64)| Sample {
-            cpu_us: (target != "direct").then_some(*cpu),
-            per_second: 1.0,
-            busy: None,
-            load_busy: 0.5,
-            p50_us: *p50,
-            p99_us: *p50,
-            resident_mib: Some(20.0),
-        };
-        Rounds {
-            target: target.to_owned(),
-            idle_mib: Some(9.0),
-            samples: figures.iter().map(sample).collect(),
-        }
-    }
-
-    fn measured(name: Name) -> Measured {
-        let all = vec![
-            rounds("direct", &[(0.0, 100.0), (0.0, 150.0)]),
-            rounds("nginx", &[(20.0, 180.0), (30.0, 200.0)]),
-            rounds("weir", &[(50.0, 240.0), (26.0, 220.0)]),
-        ];
-        Measured::of(&Scenario::of(name).unwrap(), &all)
-    }
-
-    #[test]
-    fn a_sample_divides_by_what_ended_in_the_window() {
-        let counted = Counted {
-            window: Duration::from_secs(2),
-            units: 4_000,
-            processor: Some(Duration::from_millis(100)),
-            own: Duration::from_secs(1),
-            latencies: [1, 2, 3].map(Duration::from_micros).to_vec(),
-        };
-        let sample = Sample::of(&counted, None);
-        assert_eq!(
-            (sample.cpu_us, sample.per_second, sample.busy),
-            (Some(25.0), 2_000.0, Some(0.05))
-        );
-        assert!(
-            (sample.p50_us - 2.0).abs() < 1e-9 && (sample.load_busy - 0.5).abs() < 1e-9,
-            "{sample:?}"
-        );
-    }
-
-    #[test]
-    fn processor_time_is_compared_by_its_minima() {
-        let measured = measured(Name::Sat);
-        let ratio = measured.rows[2].cpu_to_nginx.unwrap();
-        assert!((ratio.of_minima - 1.3).abs() < 1e-12, "{ratio:?}");
-        assert_eq!(measured.verdict.unwrap().reached, Some(true));
-    }
-
-    #[test]
-    fn what_is_translated_is_compared_with_what_is_passed_through() {
-        let to_untranslated = |name| {
-            let rows = measured(name).rows;
-            rows[1].cpu_to_untranslated.map(|ratio| ratio.of_minima)
-        };
-        let ratio = to_untranslated(Name::Translate).unwrap();
-        assert!((ratio - 20.0 / 26.0).abs() < 1e-12, "{ratio}");
-        assert_eq!(to_untranslated(Name::Sat), None);
-    }
-
-    #[test]
-    fn added_latency_is_what_lies_above_the_best_of_direct() {
-        let measured = measured(Name::C8);
-        assert!((measured.rows[2].added_p50_us.unwrap().min - 120.0).abs() < 1e-12);
-        assert!((measured.rows[2].added_p50_to_nginx.unwrap().of_minima - 1.5).abs() < 1e-12);
-        assert!(
-            measured.rows[0].added_p50_us.is_none(),
-            "the upstream adds nothing to itself"
-        );
-    }
-
-    #[test]
-    fn a_goal_is_neither_reached_nor_missed_without_the_yardstick() {
-        let scenario = Scenario::of(Name::Sat).unwrap();
-        let alone = Measured::of(&scenario, &[rounds("weir", &[(26.0, 220.0)])]);
-        assert_eq!(alone.verdict.unwrap().reached, None);
-        assert_eq!(measured(Name::Memory).verdict.unwrap().reached, Some(true));
-    }
-}
+pub(crate) mod tests;

@@ -1,30 +1,49 @@
 //! The load generator: so many connections, each with one request in flight, every answer verified. It runs
 //! on one thread; what it costs is shown beside the figures.
 
-use std::cell::{Cell, RefCell};
+mod http1;
+mod http2;
+mod tally;
+
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, ensure};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use anyhow::{Result, anyhow, ensure};
+use bytes::Bytes;
+use http::Request;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
+use self::http1::Connection;
+use self::http2::Lane;
+use self::tally::Tally;
 use crate::accounting;
-use crate::exchange::Answered;
-use crate::http::{Message, Piece};
+use crate::pace::Plan;
 use crate::scenario::Scenario;
 
 /// How long answers may take to end once the load is over.
 const DRAIN: Duration = Duration::from_secs(15);
 
-/// Room for a whole answer.
-const READ_BYTES: usize = 32 * 1024;
+/// Who is asked, and what.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// The process whose time is counted.
+    pub(crate) pid: Option<u32>,
+    /// What is asked.
+    pub(crate) request: Written,
+}
 
-/// The event that ends with the first content: the one before it has only the role.
-const FIRST_CONTENT: u32 = 2;
+/// A request, in the version of HTTP that is spoken.
+#[derive(Debug)]
+pub(crate) enum Written {
+    /// Its bytes.
+    Http1(Vec<u8>),
+    /// Its head and its body.
+    Http2(Box<Request<()>>, Bytes),
+}
 
 /// What one repetition showed.
 #[derive(Debug)]
@@ -33,33 +52,14 @@ pub(crate) struct Counted {
     pub(crate) window: Duration,
     /// The requests, or for streams the events, that ended meanwhile.
     pub(crate) units: u64,
+    /// Those that ended from the first to the last, before and after it was counted too.
+    pub(crate) ever: u64,
     /// What the process under load used meanwhile.
     pub(crate) processor: Option<Duration>,
     /// What this process, load generator and upstream, used meanwhile.
     pub(crate) own: Duration,
     /// From a request's first byte to its answer's last, or to the first content of a stream; sorted.
     pub(crate) latencies: Vec<Duration>,
-}
-
-/// What the connections share.
-#[derive(Debug, Default)]
-struct Tally {
-    over: Cell<bool>,
-    counted: Cell<bool>,
-    units: Cell<u64>,
-    latencies: RefCell<Vec<Duration>>,
-}
-
-impl Tally {
-    fn add(&self, units: u32) {
-        self.units.set(self.units.get() + u64::from(units));
-    }
-
-    fn took(&self, latency: Duration) {
-        if self.counted.get() {
-            self.latencies.borrow_mut().push(latency);
-        }
-    }
 }
 
 /// Everything that is read at the begin and at the end of the window, at one moment.
@@ -82,37 +82,37 @@ impl Reading {
     }
 }
 
-/// Asks `address` with `request` as `scenario` says, and counts for `window` once everything is warm. `pid`
-/// is the process whose time is counted. Fails if a single answer was not whole.
-pub(crate) async fn run(
-    scenario: Scenario,
-    address: SocketAddr,
-    request: Vec<u8>,
-    pid: Option<u32>,
-    window: Duration,
-) -> Result<Counted> {
-    let (tally, request) = (Rc::new(Tally::default()), Rc::new(request));
+/// Asks as `scenario` says, and counts for `window` once everything is warm. Fails if a single answer was not
+/// whole.
+pub(crate) async fn run(scenario: Scenario, asked: Asked, window: Duration) -> Result<Counted> {
+    let (tally, asked) = (Rc::new(Tally::default()), Rc::new(asked));
     let mut connections = JoinSet::new();
-    for index in 0..scenario.connections {
-        let (tally, request) = (tally.clone(), request.clone());
+    let callers = callers(scenario, &asked).await?;
+    let begun = Instant::now();
+    for (index, caller) in (0..).zip(callers) {
+        let (tally, asked) = (tally.clone(), asked.clone());
+        let plan = scenario.pace.plan(begun, index, scenario.connections);
         connections.spawn_local(async move {
             sleep(scenario.head_start(index)).await;
-            converse(scenario, address, &request, &tally).await
+            converse(caller, plan, &asked, &tally).await
         });
     }
     sleep(scenario.warm_up()).await;
-    let before = Reading::take(&tally, pid)?;
+    let before = Reading::take(&tally, asked.pid)?;
     tally.counted.set(true);
     sleep(window).await;
     tally.counted.set(false);
-    let after = Reading::take(&tally, pid)?;
+    let after = Reading::take(&tally, asked.pid)?;
     tally.over.set(true);
     timeout(DRAIN, finish(connections))
         .await
         .map_err(|_| anyhow!("answers did not end within {DRAIN:?}"))??;
     let mut latencies = tally.latencies.take();
     latencies.sort_unstable();
-    count(&before, &after, latencies)
+    Ok(Counted {
+        ever: tally.units.get(),
+        ..count(&before, &after, latencies)?
+    })
 }
 
 /// Waits for every connection.
@@ -132,6 +132,7 @@ fn count(before: &Reading, after: &Reading, latencies: Vec<Duration>) -> Result<
     Ok(Counted {
         window: after.at - before.at,
         units,
+        ever: after.units,
         processor: after
             .processor
             .zip(before.processor)
@@ -142,92 +143,65 @@ fn count(before: &Reading, after: &Reading, latencies: Vec<Duration>) -> Result<
 }
 
 /// One request, and whether its answer is whole.
-pub(crate) async fn ask_once(scenario: Scenario, address: SocketAddr, request: &[u8]) -> Result<()> {
-    let tally = Tally::default();
-    let asked = async {
-        let mut connection = Connection::open(address).await?;
-        connection.ask(scenario, request, &tally).await
+pub(crate) async fn ask_once(scenario: Scenario, asked: &Asked) -> Result<()> {
+    let alone = Scenario {
+        connections: 1,
+        ..scenario
     };
-    timeout(DRAIN, asked)
+    let answered = async {
+        for mut caller in callers(alone, asked).await? {
+            caller.ask(asked, Instant::now(), &Tally::default()).await?;
+        }
+        Ok(())
+    };
+    timeout(DRAIN, answered)
         .await
         .map_err(|_| anyhow!("no whole answer within {DRAIN:?}"))?
 }
 
-async fn converse(scenario: Scenario, address: SocketAddr, request: &[u8], tally: &Tally) -> Result<()> {
-    let mut connection = Connection::open(address).await?;
+async fn converse(mut caller: Caller, mut plan: Plan, asked: &Asked, tally: &Tally) -> Result<()> {
     while !tally.over.get() {
-        connection.ask(scenario, request, tally).await?;
+        let begun = plan.turn().await;
+        caller.ask(asked, begun, tally).await?;
     }
     Ok(())
 }
 
-/// A connection to what is measured.
+/// Who asks one thing at a time.
 #[derive(Debug)]
-struct Connection {
-    stream: TcpStream,
-    buffer: Vec<u8>,
-    message: Message,
-    answered: Answered,
+enum Caller {
+    Http1(Connection),
+    Http2(Lane),
 }
 
-impl Connection {
-    async fn open(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address)
-            .await
-            .with_context(|| format!("connecting to {address}"))?;
-        stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            buffer: vec![0; READ_BYTES],
-            message: Message::default(),
-            answered: Answered::default(),
-        })
-    }
-
-    /// Asks, and reads the answer to its end.
-    async fn ask(&mut self, scenario: Scenario, request: &[u8], tally: &Tally) -> Result<()> {
-        let begun = Instant::now();
-        self.stream.write_all(request).await?;
-        loop {
-            let count = self.stream.read(&mut self.buffer).await?;
-            ensure!(count > 0, "the connection ended inside an answer");
-            if self.take_in(count, scenario, begun, tally)? {
-                return self.answered.finish(&scenario);
+/// As many as `scenario` says.
+async fn callers(scenario: Scenario, asked: &Asked) -> Result<Vec<Caller>> {
+    let count = scenario.connections;
+    let mut callers = Vec::new();
+    match asked.request {
+        Written::Http1(_) => {
+            for _connection in 0..count {
+                let connection = Connection::open(asked.address, scenario).await?;
+                callers.push(Caller::Http1(connection));
             }
         }
-    }
-
-    /// Takes what was read in, and says whether the answer has ended.
-    fn take_in(&mut self, count: usize, scenario: Scenario, begun: Instant, tally: &Tally) -> Result<bool> {
-        let mut read = &self.buffer[..count];
-        while let Some(piece) = self.message.next(&mut read)? {
-            match piece {
-                Piece::Head => {
-                    let status = self.message.status();
-                    ensure!(
-                        status == Some(200),
-                        "status {status:?}: {}",
-                        String::from_utf8_lossy(read)
-                    );
-                }
-                Piece::Body(bytes) if scenario.is_streamed() => {
-                    let before = self.answered.events();
-                    tally.add(self.answered.stream(bytes));
-                    if before < FIRST_CONTENT && self.answered.events() >= FIRST_CONTENT {
-                        tally.took(begun.elapsed());
-                    }
-                }
-                Piece::Body(bytes) => self.answered.whole(bytes),
-                Piece::End => {
-                    if !scenario.is_streamed() {
-                        tally.add(1);
-                        tally.took(begun.elapsed());
-                    }
-                    return Ok(true);
-                }
-            }
+        Written::Http2(..) => {
+            let lanes = http2::open(asked.address, scenario, count).await?;
+            callers.extend(lanes.into_iter().take(count as usize).map(Caller::Http2));
         }
-        Ok(false)
+    }
+    Ok(callers)
+}
+
+impl Caller {
+    async fn ask(&mut self, asked: &Asked, begun: Instant, tally: &Tally) -> Result<()> {
+        match (self, &asked.request) {
+            (Self::Http1(connection), Written::Http1(request)) => connection.ask(request, begun, tally).await,
+            (Self::Http2(lane), Written::Http2(head, body)) => lane.ask(head, body, begun, tally).await,
+            _ => Err(anyhow!(
+                "a request in another version of HTTP than the connection's"
+            )),
+        }
     }
 }
 
@@ -237,9 +211,11 @@ mod tests {
 
     use tokio::task::LocalSet;
 
-    use super::run;
+    use super::{Asked, Written, run};
     use crate::exchange::request;
+    use crate::pace::Pace;
     use crate::scenario::{Answer, Name, Scenario};
+    use crate::target::PATH;
     use crate::upstream::Upstream;
 
     /// A short run of `scenario` against an upstream that answers `answer`.
@@ -248,15 +224,12 @@ mod tests {
             .run_until(async {
                 let upstream = Upstream::start("127.0.0.1:0".parse().unwrap()).await?;
                 upstream.answer(answer);
-                let request = request(&scenario, upstream.address, "/v1/chat/completions", "mock");
-                run(
-                    scenario,
-                    upstream.address,
-                    request,
-                    Some(std::process::id()),
-                    Duration::from_millis(50),
-                )
-                .await
+                let asked = Asked {
+                    address: upstream.address,
+                    pid: Some(std::process::id()),
+                    request: Written::Http1(request(&scenario, upstream.address, PATH, "mock")),
+                };
+                run(scenario, asked, Duration::from_millis(50)).await
             })
             .await
     }
@@ -284,6 +257,17 @@ mod tests {
         };
         let counted = counted(scenario, scenario.answer).await.unwrap();
         assert!(counted.units > 20 * counted.latencies.len() as u64, "{counted:?}");
+    }
+
+    #[tokio::test]
+    async fn an_open_load_asks_as_often_as_it_is_to() {
+        let scenario = Scenario {
+            pace: Pace::Even(400),
+            ..Scenario::of(Name::Rate).unwrap()
+        };
+        let counted = counted(scenario, scenario.answer).await.unwrap();
+        // 20 in 50 ms; a machine that is held up catches up with what it has missed.
+        assert!((10..=40).contains(&counted.units), "{counted:?}");
     }
 
     #[tokio::test]

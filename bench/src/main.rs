@@ -4,9 +4,11 @@
 mod accounting;
 mod answers;
 mod args;
+mod contention;
 mod dialect;
 mod exchange;
 mod figures;
+mod goal;
 mod http;
 mod instructions;
 mod load;
@@ -14,13 +16,16 @@ mod machine;
 mod markdown;
 mod micro;
 mod nginx;
+mod pace;
 mod process;
 mod report;
 mod run;
 mod scenario;
 mod stats;
+mod summary;
 mod target;
 mod upstream;
+mod way;
 mod weir;
 
 use std::io::{Write as _, stdout};
@@ -34,16 +39,26 @@ use tokio::task::LocalSet;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let args = Args::parse();
-    if let Some(Command::Instructions(instructions)) = &args.command {
-        return instructions.run();
-    }
     let tasks = LocalSet::new();
-    let report = tokio::select! {
-        report = tasks.run_until(run::run(&args)) => report?,
-        // Dropping the run ends what it has started.
+    match &args.command {
+        Some(Command::Instructions(instructions)) => instructions.run(),
+        Some(Command::Contention(contention)) => until_interrupted(tasks.run_until(contention.run())).await,
+        None => compare(&args, tasks).await,
+    }
+}
+
+/// Dropping the `work` ends what it has started.
+async fn until_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        done = work => done,
         _ = ctrl_c() => bail!("interrupted"),
-    };
+    }
+}
+
+async fn compare(args: &Args, tasks: LocalSet) -> Result<()> {
+    let report = until_interrupted(tasks.run_until(run::run(args))).await?;
     let text = match args.output {
+        Format::Table if args.brief => report.brief(),
         Format::Table => report.table(),
         Format::Json => serde_json::to_string_pretty(&report)? + "\n",
     };

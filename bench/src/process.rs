@@ -1,4 +1,4 @@
-//! Child processes: started on one core, killed when they are dropped, and by the kernel should this process
+//! Child processes: started on the cores that they may use, killed when they are dropped, and by the kernel should this process
 //! end before that.
 
 use std::ffi::OsStr;
@@ -19,8 +19,9 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `program` on the core number `core`; what it writes to standard error goes to `log`.
-    pub(crate) fn start<I, S>(program: &Path, args: I, core: usize, log: PathBuf) -> Result<Self>
+    /// Starts `program` on the cores numbered `cores`, as `taskset` lists them; what it writes to standard error
+    /// goes to `log`.
+    pub(crate) fn start<I, S>(program: &Path, args: I, cores: &str, log: PathBuf) -> Result<Self>
     where
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
@@ -29,7 +30,7 @@ impl Process {
         let child = Command::new(tool("setpriv")?)
             .args(["--pdeathsig", "KILL"])
             .arg(tool("taskset")?)
-            .args(["--cpu-list", &core.to_string()])
+            .args(["--cpu-list", cores])
             .arg(program)
             .args(args)
             .stdin(Stdio::null())

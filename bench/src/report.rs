@@ -3,12 +3,12 @@
 
 use serde::Serialize;
 
-use crate::figures::{Measured, Row, Verdict};
+use crate::figures::{Measured, Row};
 use crate::machine::Machine;
 use crate::markdown::table;
 use crate::micro::Choice;
-use crate::scenario::Goal;
 use crate::stats::{Ratio, Spread};
+use crate::summary::summary;
 
 /// Above this share of its core the load generator may be what limits a figure.
 const LOAD_BUSY: f64 = 0.97;
@@ -48,21 +48,31 @@ pub(crate) struct UnderLoad {
 }
 
 impl Report {
-    /// It as Markdown.
+    /// All of it as Markdown.
     pub(crate) fn table(&self) -> String {
-        let (machine, seconds) = (self.machine.describe(), self.seconds);
-        let mut text = format!(
-            "{machine}. {} rounds of {seconds} s for each target, in turns.\n",
-            self.reps
-        );
-        if let Some(UnderLoad { foreign, scenarios }) = &self.under_load {
-            text += &quiet(*foreign);
-            text.extend(scenarios.iter().map(scenario));
-            if scenarios.len() > 1 {
-                text += &overview(scenarios);
-            }
-        }
-        text + &self.choices.as_deref().map(choices).unwrap_or_default()
+        let loads = |UnderLoad { foreign, scenarios }: &UnderLoad| {
+            let each: String = scenarios.iter().map(scenario).collect();
+            quiet(*foreign) + &each + &summary(scenarios)
+        };
+        self.told(loads)
+    }
+
+    /// The summary alone, with what bears on how far to trust it.
+    pub(crate) fn brief(&self) -> String {
+        let loads = |UnderLoad { foreign, scenarios }: &UnderLoad| {
+            let limits: String = scenarios.iter().map(held_up).collect();
+            quiet(*foreign) + &summary(scenarios) + &limits
+        };
+        self.told(loads)
+    }
+
+    fn told(&self, loads: impl Fn(&UnderLoad) -> String) -> String {
+        let (machine, seconds, reps) = (self.machine.describe(), self.seconds, self.reps);
+        let loads = self.under_load.as_ref().map(loads);
+        let choices = self.choices.as_deref().map(choices);
+        format!("{machine}. {reps} rounds of {seconds} s for each target, in turns.\n")
+            + &loads.unwrap_or_default()
+            + &choices.unwrap_or_default()
     }
 }
 
@@ -84,7 +94,7 @@ fn scenario(measured: &Measured) -> String {
         "to nginx (rounds: min, median, max)",
         &format!("{unit}s/s"),
         "busy: core, load",
-        "p50, p99 µs",
+        "p50, p99, slowest µs",
         "added p50, p99",
         "MiB idle, loaded",
     ];
@@ -95,10 +105,8 @@ fn scenario(measured: &Measured) -> String {
         measured.title,
         table(&heads, &rows)
     );
-    text += &translated(&measured.rows);
-    let held_up = measured.rows.iter().filter(|row| is_held_up(row));
-    text.extend(held_up.map(|row| format!("\nHere the load generator was the limit, not {}.\n", row.target)));
-    text + &measured.verdict.as_ref().map(goal).unwrap_or_default()
+    text += &beside(measured);
+    text + &held_up(measured)
 }
 
 fn figures(row: &Row) -> Vec<String> {
@@ -111,95 +119,51 @@ fn figures(row: &Row) -> Vec<String> {
         row.cpu_to_nginx.map_or_else(none, ratio),
         either(row.per_second.map(|spread| spread.median), 0),
         format!("{}, {}", percent(row.busy), percent(row.load_busy)),
-        format!("{}, {}", least(row.p50_us), least(row.p99_us)),
+        format!(
+            "{}, {}, {}",
+            least(row.p50_us),
+            least(row.p99_us),
+            either(row.worst_us.map(|spread| spread.max), 0)
+        ),
         format!("{}, {}", least(row.added_p50_us), least(row.added_p99_us)),
         format!("{}, {}", either(row.idle_mib, 1), either(row.loaded_mib, 1)),
     ]
 }
 
-/// What each takes as a multiple of passing through, where something is translated.
-fn translated(rows: &[Row]) -> String {
-    let told: Vec<Vec<String>> = rows
-        .iter()
-        .filter_map(|row| Some(vec![row.target.clone(), ratio(row.cpu_to_untranslated?)]))
-        .collect();
-    if told.is_empty() {
+/// What each takes and gets done as a multiple of the base's, where there is one.
+fn beside(measured: &Measured) -> String {
+    let Some(base) = &measured.base else {
         return String::new();
-    }
+    };
+    let told: Vec<Vec<String>> = measured
+        .rows
+        .iter()
+        .filter_map(|row| Some((&row.target, row.cpu_to_base?, row.rate_to_base?)))
+        .map(|(target, cpu, rate)| vec![target.clone(), ratio(cpu), ratio(rate)])
+        .collect();
     let heads = [
-        "",
-        "CPU time to weir's, which passes through (rounds: min, median, max)",
+        &*format!("beside {base} (rounds: min, median, max)"),
+        "CPU time",
+        &format!("{}s/s", measured.unit),
     ];
     format!("\n{}", table(&heads, &told))
+}
+
+/// The targets for which the load generator was the limit.
+fn held_up(measured: &Measured) -> String {
+    let rows = measured.rows.iter().filter(|row| is_held_up(row));
+    let lines = rows.map(|row| {
+        let (scenario, target) = (measured.scenario, &row.target);
+        format!("\nIn `{scenario}` the load generator was the limit, not {target}.\n")
+    });
+    let lines = lines.collect();
+    if measured.saturating { lines } else { String::new() }
 }
 
 /// Whether a target had time left while the load generator had none.
 fn is_held_up(row: &Row) -> bool {
     let had_time = row.busy.is_some_and(|busy| busy.median < TARGET_IDLE);
     had_time && row.load_busy.is_some_and(|busy| busy.median > LOAD_BUSY)
-}
-
-fn goal(Verdict { goal, found, reached }: &Verdict) -> String {
-    let goal = match goal {
-        Goal::Cpu(limit) => format!("CPU time at most {limit} times nginx's"),
-        Goal::AddedLatency(limit) => format!("an added p50 of at most {limit} times nginx's"),
-        Goal::Memory(idle, loaded) => format!("at most {idle} MiB idle and {loaded} MiB under load"),
-    };
-    let found: Vec<String> = found.iter().map(|figure| format!("{figure:.2}")).collect();
-    let found = found.join(" and ");
-    match reached {
-        Some(true) => format!("\nGoal for Weir: {goal}. Reached: {found}.\n"),
-        Some(false) => format!("\nGoal for Weir: {goal}. **Missed**: {found}.\n"),
-        None => format!("\nGoal for Weir: {goal}. Not known, as something was left out.\n"),
-    }
-}
-
-/// One line for each target, one column for each scenario.
-fn overview(scenarios: &[Measured]) -> String {
-    let names = scenarios.iter().map(|measured| measured.scenario);
-    let heads: Vec<&str> = [""].into_iter().chain(names).chain(["MiB idle, most"]).collect();
-    let rows: Vec<Vec<String>> = targets(scenarios)
-        .into_iter()
-        .map(|target| across(scenarios, target))
-        .collect();
-    format!(
-        "\n**CPU time as a multiple of nginx's** (ratios of minima)\n\n{}",
-        table(&heads, &rows)
-    )
-}
-
-/// The targets, in the order in which they were first asked.
-fn targets(scenarios: &[Measured]) -> Vec<&str> {
-    let mut targets: Vec<&str> = Vec::new();
-    for row in scenarios.iter().flat_map(|measured| &measured.rows) {
-        if !targets.contains(&&*row.target) {
-            targets.push(&row.target);
-        }
-    }
-    targets
-}
-
-/// `target` in every scenario; not every one asks it.
-fn across(scenarios: &[Measured], target: &str) -> Vec<String> {
-    let rows: Vec<Option<&Row>> = scenarios
-        .iter()
-        .map(|measured| measured.rows.iter().find(|row| row.target == target))
-        .collect();
-    let asked = || rows.iter().copied().flatten();
-    let idle = asked().find_map(|row| row.idle_mib);
-    let most = asked().filter_map(|row| row.loaded_mib).reduce(f64::max);
-    let ratios = rows.iter().map(|row| {
-        either(
-            row.and_then(|row| row.cpu_to_nginx).map(|ratio| ratio.of_minima),
-            2,
-        )
-    });
-    let memory = format!("{}, {}", either(idle, 1), either(most, 1));
-    [target.to_owned()]
-        .into_iter()
-        .chain(ratios)
-        .chain([memory])
-        .collect()
 }
 
 fn choices(choices: &[Choice]) -> String {
@@ -220,9 +184,9 @@ fn choices(choices: &[Choice]) -> String {
     format!("\n**micro**: choosing a target\n\n{}", table(&heads, &rows))
 }
 
-fn ratio(Ratio { of_minima, rounds }: Ratio) -> String {
+fn ratio(Ratio { of_best, rounds }: Ratio) -> String {
     format!(
-        "**{of_minima:.2}** ({:.2} {:.2} {:.2})",
+        "**{of_best:.2}** ({:.2} {:.2} {:.2})",
         rounds.min, rounds.median, rounds.max
     )
 }

@@ -1,5 +1,6 @@
 //! The order of a run: start everything, measure the targets in turns, end everything.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,13 +9,14 @@ use tokio::time::Instant;
 
 use crate::accounting::{machine_time, own_time, processor_time, resident_mib};
 use crate::args::{Args, Own};
-use crate::dialect::Dialect;
 use crate::figures::{Measured, Rounds, Sample};
 use crate::machine::Machine;
 use crate::report::{Report, UnderLoad};
 use crate::scenario::{Name, Scenario};
 use crate::target::{Scratch, Target};
 use crate::upstream::Upstream;
+use crate::way::Way;
+use crate::weir::Setup;
 use crate::{load, micro, nginx, process, weir};
 
 /// Everything that runs while it is measured.
@@ -52,7 +54,8 @@ async fn measure(args: &Args, loads: Vec<Scenario>) -> Result<UnderLoad> {
         None => Some(weir::built()?),
     };
     process::pin(std::process::id(), args.load_core)?;
-    let bench = Bench::start(args, weir.as_deref()).await?;
+    let ways: Vec<Way> = loads.iter().flat_map(|load| load.ways).copied().collect();
+    let bench = Bench::start(args, weir.as_deref(), &ways).await?;
     let (begun, others) = (Instant::now(), bench.others()?);
     let mut scenarios = Vec::new();
     for scenario in loads {
@@ -66,37 +69,16 @@ async fn measure(args: &Args, loads: Vec<Scenario>) -> Result<UnderLoad> {
 }
 
 fn loads(args: &Args) -> Vec<Scenario> {
-    args.scenarios()
-        .iter()
-        .copied()
-        .filter_map(Scenario::of)
-        .collect()
+    args.scenarios().into_iter().filter_map(Scenario::of).collect()
 }
 
 impl Bench {
-    async fn start(args: &Args, weir: Option<&Path>) -> Result<Self> {
+    /// Starts what is asked on `ways`.
+    async fn start(args: &Args, weir: Option<&Path>, ways: &[Way]) -> Result<Self> {
         let scratch = Scratch::new()?;
         let upstream = Upstream::start(args.upstream).await?;
-        let mut targets = vec![Target::direct(upstream.address)];
-        if !args.without.contains(&Own::Nginx) {
-            targets.push(nginx::start(scratch.path(), args.proxy_core, upstream.address).await?);
-        }
-        if let Some(program) = weir {
-            let weir = weir::start(scratch.path(), args.proxy_core, upstream.address, program).await?;
-            let translating = Dialect::TRANSLATED.map(|dialect| weir.translating(dialect));
-            targets.push(weir);
-            targets.extend(translating);
-        }
-        for other in args.others.clone() {
-            let target = Target::from(other);
-            target
-                .pid
-                .iter()
-                .try_for_each(|pid| process::pin(*pid, args.proxy_core))?;
-            targets.push(target);
-        }
         let mut ready = Vec::new();
-        for mut target in targets {
+        for mut target in targets(args, weir, ways, &upstream, scratch.path()).await? {
             let idle = target.ready().await?;
             ready.push((target, idle));
         }
@@ -110,7 +92,9 @@ impl Bench {
     /// What the machine has done that is none of this run's.
     fn others(&self) -> Result<Duration> {
         let mut own = own_time()?;
-        for pid in self.targets.iter().filter_map(|(target, _)| target.own_pid()) {
+        // A process that is asked in several ways counts once.
+        let pids: BTreeSet<u32> = self.targets.iter().filter_map(|(target, _)| target.pid).collect();
+        for pid in pids {
             own += processor_time(pid)?;
         }
         Ok(machine_time()?.saturating_sub(own))
@@ -122,7 +106,7 @@ impl Bench {
         let targets = self
             .targets
             .iter()
-            .filter(|(target, _)| target.is_asked(&scenario));
+            .filter(|(target, _)| scenario.ways.contains(&target.way));
         let mut rounds: Vec<Rounds> = targets.clone().map(empty).collect();
         for round in 1..=args.reps {
             eprint!("\r{}: {} of {} ", scenario.name, round, args.reps);
@@ -138,16 +122,73 @@ impl Bench {
     }
 }
 
+/// Everything that is asked on `ways`, started where it does not run yet.
+async fn targets(
+    args: &Args,
+    weir: Option<&Path>,
+    ways: &[Way],
+    upstream: &Upstream,
+    scratch: &Path,
+) -> Result<Vec<Target>> {
+    let secure = if ways.iter().any(|way| way.is_secure()) {
+        Some(upstream.secure().await?)
+    } else {
+        None
+    };
+    let (core, secure) = (args.proxy_core.to_string(), secure.as_ref());
+    let direct = Target::direct(upstream.address);
+    // What TLS adds to latency, it adds to what clear text takes.
+    let mut targets = Vec::from([Way::Tls, Way::Http2Upstream].map(|way| direct.on(way)));
+    targets.push(direct);
+    if !args.without.contains(&Own::Nginx) {
+        targets.extend(nginx::start(scratch, &core, upstream.address, secure).await?);
+    }
+    if let Some(program) = weir {
+        let setup = Setup {
+            scratch,
+            program,
+            upstream: upstream.address,
+            secure,
+        };
+        targets.extend(weirs(&setup, args, ways).await?);
+    }
+    for other in args.others.clone() {
+        let target = Target::from(other);
+        target
+            .pid
+            .iter()
+            .try_for_each(|pid| process::pin(*pid, args.proxy_core))?;
+        targets.push(target);
+    }
+    targets.retain(|target| target.is_child() || ways.contains(&target.way));
+    Ok(targets)
+}
+
+/// Weir, on each way that it can be asked on; with workers of its own only where they are asked for.
+async fn weirs(setup: &Setup<'_>, args: &Args, ways: &[Way]) -> Result<Vec<Target>> {
+    let weir = setup.start(&args.proxy_core.to_string()).await?;
+    let mut targets: Vec<Target> = Way::OF_WEIR.iter().map(|way| weir.on(*way)).collect();
+    targets.insert(0, weir);
+    let both = format!("{},{}", args.proxy_core, args.load_core);
+    for workers in [1, 2] {
+        if ways.contains(&Way::Workers(workers)) {
+            targets.push(setup.with_workers(&both, workers).await?);
+        }
+    }
+    Ok(targets)
+}
+
 fn empty((target, idle_mib): &(Target, Option<f64>)) -> Rounds {
     Rounds {
         target: target.name.clone(),
+        way: target.way,
         idle_mib: *idle_mib,
         samples: Vec::new(),
     }
 }
 
 async fn sample(scenario: Scenario, target: &Target, args: &Args) -> Result<Sample> {
-    let request = target.request(&scenario);
-    let counted = load::run(scenario, target.address, request, target.pid, args.window()).await?;
+    let scenario = target.load(scenario);
+    let counted = load::run(scenario, target.asked(&scenario)?, args.window()).await?;
     Ok(Sample::of(&counted, target.pid.map(resident_mib).transpose()?))
 }

@@ -31,13 +31,22 @@ impl Spread {
             max,
         })
     }
+
+    /// The spread of what was spread here, in a unit that is `unit` times as great.
+    pub(crate) fn divided(self, unit: f64) -> Self {
+        Self {
+            min: self.min / unit,
+            median: self.median / unit,
+            max: self.max / unit,
+        }
+    }
 }
 
 /// One target's figures as multiples of another's, taken in the same rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Ratio {
-    /// The ratio of the minima: the figure to quote.
-    pub(crate) of_minima: f64,
+    /// The ratio of the minima, or of the maxima where more is better: the figure to quote.
+    pub(crate) of_best: f64,
     /// The ratios of the rounds: how far to trust it.
     pub(crate) rounds: Spread,
 }
@@ -54,10 +63,19 @@ impl Ratio {
             .zip(base)
             .map(|(figure, base)| figure / base)
             .collect();
-        let of_minima = Spread::of(figures)?.min / Spread::of(base)?.min;
+        let of_best = Spread::of(figures)?.min / Spread::of(base)?.min;
         Some(Self {
-            of_minima,
+            of_best,
             rounds: Spread::of(&rounds)?,
+        })
+    }
+
+    /// The same of figures of which more is better: the ratio of the maxima, because what disturbs makes them less.
+    pub(crate) fn of_maxima(figures: &[f64], base: &[f64]) -> Option<Self> {
+        let rounds = Self::between(figures, base)?.rounds;
+        Some(Self {
+            of_best: Spread::of(figures)?.max / Spread::of(base)?.max,
+            rounds,
         })
     }
 }
@@ -104,7 +122,7 @@ mod tests {
     #[test]
     fn a_ratio_is_that_of_the_minima_whichever_rounds_they_fell_in() {
         let ratio = Ratio::between(&[30.0, 24.0, 90.0], &[10.0, 60.0, 20.0]).unwrap();
-        assert!((ratio.of_minima - 2.4).abs() < 1e-12, "{ratio:?}");
+        assert!((ratio.of_best - 2.4).abs() < 1e-12, "{ratio:?}");
         assert_eq!(
             ratio.rounds,
             Spread {
@@ -113,6 +131,13 @@ mod tests {
                 max: 4.5
             }
         );
+    }
+
+    #[test]
+    fn where_more_is_better_the_maxima_are_compared() {
+        let ratio = Ratio::of_maxima(&[30.0, 24.0], &[10.0, 60.0]).unwrap();
+        assert!((ratio.of_best - 0.5).abs() < 1e-12, "{ratio:?}");
+        assert!((ratio.rounds.max - 3.0).abs() < 1e-12, "{ratio:?}");
     }
 
     #[test]

@@ -10,11 +10,11 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
 use crate::accounting::resident_mib;
-use crate::dialect::Dialect;
-use crate::exchange::request;
-use crate::load::ask_once;
+use crate::exchange::{request, request_of_http2};
+use crate::load::{Asked, Written, ask_once};
 use crate::process::Process;
 use crate::scenario::{Name, Scenario};
+use crate::way::Way;
 
 /// Where chat completions are.
 pub(crate) const PATH: &str = "/v1/chat/completions";
@@ -44,8 +44,8 @@ pub(crate) struct Target {
     pub(crate) model: String,
     /// Whose time and memory are its own; `None` for the upstream itself.
     pub(crate) pid: Option<u32>,
-    /// What it translates into; `None` if it passes through, or is not known to do otherwise.
-    pub(crate) dialect: Option<Dialect>,
+    /// On which way it is asked.
+    pub(crate) way: Way,
     /// The child that it is, if it is one of ours.
     process: Option<Process>,
 }
@@ -64,26 +64,42 @@ impl Target {
         }
     }
 
-    /// The same process, asked for what it has to translate into `dialect`.
-    pub(crate) fn translating(&self, dialect: Dialect) -> Self {
+    /// The same, asked on `way`.
+    pub(crate) fn on(&self, way: Way) -> Self {
         Self {
-            name: format!("{} → {}", self.name, dialect.name()),
-            model: format!("policy/{}", dialect.policy()),
+            name: way.name_of(&self.name),
+            path: self.path.clone(),
+            model: format!("policy/{}", way.policy()),
             pid: self.pid,
-            dialect: Some(dialect),
+            way,
             ..Self::new("", self.address, None)
         }
     }
 
-    /// The process that is its own alone: one that is asked in several ways counts once.
-    pub(crate) fn own_pid(&self) -> Option<u32> {
-        self.pid.filter(|_| self.dialect.is_none())
+    /// It, asked on `way` and on no other.
+    pub(crate) fn only(self, way: Way) -> Self {
+        Self { way, ..self }
     }
 
-    /// Whether it takes part in `scenario`.
-    pub(crate) fn is_asked(&self, scenario: &Scenario) -> bool {
-        self.dialect
-            .is_none_or(|dialect| scenario.dialects.contains(&dialect))
+    /// The same, asked at `address`.
+    pub(crate) fn at(self, address: SocketAddr) -> Self {
+        Self { address, ..self }
+    }
+
+    /// Whether it is a process that was started here: one that ends with it.
+    pub(crate) fn is_child(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// What it is asked of `scenario`: as many at once as its way says.
+    pub(crate) fn load(&self, scenario: Scenario) -> Scenario {
+        match self.way {
+            Way::Crowd(connections) => Scenario {
+                connections,
+                ..scenario
+            },
+            _ => scenario,
+        }
     }
 
     fn new(name: &str, address: SocketAddr, process: Option<Process>) -> Self {
@@ -93,21 +109,34 @@ impl Target {
             path: PATH.to_owned(),
             model: MODEL.to_owned(),
             pid: None,
-            dialect: None,
+            way: Way::Plain,
             process,
         }
     }
 
     /// The request of `scenario` to it.
-    pub(crate) fn request(&self, scenario: &Scenario) -> Vec<u8> {
-        request(scenario, self.address, &self.path, &self.model)
+    pub(crate) fn asked(&self, scenario: &Scenario) -> Result<Asked> {
+        let Self {
+            address, path, model, ..
+        } = self;
+        let request = if self.way == Way::Http2Callers {
+            let (head, body) = request_of_http2(scenario, *address, path, model)?;
+            Written::Http2(Box::new(head), body)
+        } else {
+            Written::Http1(request(scenario, *address, path, model))
+        };
+        Ok(Asked {
+            address: *address,
+            pid: self.pid,
+            request,
+        })
     }
 
     /// Waits until it answers, and says what it has resident then, in MiB.
     pub(crate) async fn ready(&mut self) -> Result<Option<f64>> {
         let scenario = Scenario::of(Name::Sat).context("`sat` is a load")?;
-        let (begun, request) = (Instant::now(), self.request(&scenario));
-        while let Err(error) = ask_once(scenario, self.address, &request).await {
+        let (begun, asked) = (Instant::now(), self.asked(&scenario)?);
+        while let Err(error) = ask_once(scenario, &asked).await {
             if begun.elapsed() > START || self.process.as_mut().is_some_and(Process::has_ended) {
                 return Err(self.silent(&error));
             }
@@ -185,7 +214,7 @@ impl From<Other> for Target {
             path,
             model,
             pid: Some(pid),
-            dialect: None,
+            way: Way::Plain,
             process: None,
         }
     }
