@@ -1,5 +1,7 @@
 //! What `strace -c` says, and what it means for a request. Pure.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::{Result, ensure};
 
 use crate::markdown::table;
@@ -8,49 +10,60 @@ use crate::stats::float;
 /// The call that waits for a lock, or wakes who waits.
 const FUTEX: &str = "futex";
 
-/// A system call and how often it was made.
-pub(super) type Calls = (String, u64);
+/// What is made less often in a thousand requests is not told.
+const SELDOM: f64 = 10.0;
 
-/// The calls in a summary, most frequent first; of `futex` also if there was none.
-pub(super) fn read(summary: &str) -> Result<Vec<Calls>> {
-    let mut calls: Vec<Calls> = summary.lines().filter_map(call).collect();
-    ensure!(!calls.is_empty(), "strace counted nothing");
-    if !calls.iter().any(|(name, _)| name == FUTEX) {
-        calls.push((FUTEX.to_owned(), 0));
+/// How often each system call was made, for each thousand requests.
+#[derive(Debug)]
+pub(super) struct Calls(BTreeMap<String, f64>);
+
+impl Calls {
+    /// Those in a summary of so many requests.
+    pub(super) fn read(summary: &str, requests: u64) -> Result<Self> {
+        let calls: BTreeMap<String, f64> = summary
+            .lines()
+            .filter_map(call)
+            .map(|(name, count)| (name.to_owned(), float(count) * 1_000.0 / float(requests.max(1))))
+            .collect();
+        ensure!(!calls.is_empty(), "strace counted nothing");
+        Ok(Self(calls))
     }
-    calls.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), name.clone()));
-    Ok(calls)
+
+    fn of(&self, name: &str) -> f64 {
+        self.0.get(name).copied().unwrap_or_default()
+    }
 }
 
 /// One line: share, seconds, microseconds for each call, calls, errors if there were any, and the name.
-fn call(line: &str) -> Option<Calls> {
+fn call(line: &str) -> Option<(&str, u64)> {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let (name, count) = (words.last()?, words.get(3)?);
-    let is_call = *name != "total" && words.len() >= 5;
-    is_call.then_some(((*name).to_owned(), count.parse().ok()?))
+    let (name, count) = (*words.last()?, words.get(3)?);
+    let is_call = name != "total" && words.len() >= 5;
+    Some((name, count.parse().ok()?)).filter(|_| is_call)
 }
 
-/// The calls that at least one in a thousand requests makes, and `futex` in any case.
-pub(super) fn table_of(calls: &[Calls], requests: u64) -> String {
-    let per_thousand = |count: u64| float(count) * 1_000.0 / float(requests.max(1));
-    let told = calls
-        .iter()
-        .filter(|(name, count)| name == FUTEX || per_thousand(*count) >= 1.0);
-    let rows: Vec<Vec<String>> = told
-        .map(|(name, count)| {
-            vec![
-                name.clone(),
-                count.to_string(),
-                format!("{:.1}", per_thousand(*count)),
-            ]
-        })
+/// The calls under `heads`, most frequent first: those that are made often in any of `all`, and `futex`.
+pub(super) fn table_of(all: &[Calls], heads: &[String]) -> String {
+    let most = |name: &str| all.iter().map(|calls| calls.of(name)).fold(0.0, f64::max);
+    let names = all.iter().flat_map(|calls| calls.0.keys().map(String::as_str));
+    let often = names.filter(|name| most(name) >= SELDOM).chain([FUTEX]);
+    let mut names: Vec<&str> = often.collect::<BTreeSet<_>>().into_iter().collect();
+    names.sort_by(|left, right| most(right).total_cmp(&most(left)));
+    let row = |name: &&str| {
+        let each = all.iter().map(|calls| format!("{:.1}", calls.of(name)));
+        std::iter::once((*name).to_owned()).chain(each).collect()
+    };
+    let rows: Vec<Vec<String>> = names.iter().map(row).collect();
+    let heads: Vec<&str> = ["calls per 1,000 requests"]
+        .into_iter()
+        .chain(heads.iter().map(String::as_str))
         .collect();
-    table(&["system call", "calls", "per 1,000 requests"], &rows)
+    table(&heads, &rows)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{read, table_of};
+    use super::{Calls, table_of};
 
     const SUMMARY: &str = "% time     seconds  usecs/call     calls    errors syscall
 ------ ----------- ----------- --------- --------- ----------------
@@ -63,19 +76,24 @@ mod tests {
 
     #[test]
     fn calls_are_told_for_each_thousand_requests() {
-        let calls = read(SUMMARY).unwrap();
+        let waiting = SUMMARY.replace("mmap", "futex");
+        let all = [
+            Calls::read(SUMMARY, 10_000).unwrap(),
+            Calls::read(&waiting, 1_000).unwrap(),
+        ];
         let expected = "\
-| system call | calls | per 1,000 requests |
-| ----------- | ----- | ------------------ |
-| recvfrom    | 20010 | 2001.0             |
-| writev      | 20000 | 2000.0             |
-| futex       | 0     | 0.0                |
+| calls per 1,000 requests | one    | two     |
+| ------------------------ | ------ | ------- |
+| recvfrom                 | 2001.0 | 20010.0 |
+| writev                   | 2000.0 | 20000.0 |
+| futex                    | 0.0    | 2.0     |
 ";
-        assert_eq!(table_of(&calls, 10_000), expected);
+        assert_eq!(table_of(&all, &["one".to_owned(), "two".to_owned()]), expected);
     }
 
     #[test]
     fn a_trace_of_nothing_is_an_error() {
-        assert!(read("strace: attach: ptrace(PTRACE_SEIZE): Operation not permitted").is_err());
+        let refused = "strace: attach: ptrace(PTRACE_SEIZE): Operation not permitted";
+        assert!(Calls::read(refused, 1).is_err());
     }
 }
