@@ -104,7 +104,7 @@ fn goal(measured: &Measured, verdict: &Verdict) -> Vec<String> {
     let reached = match verdict.reached {
         Some(true) => "**reached**",
         Some(false) => "**missed**",
-        None => "not known, as something was left out",
+        None => "not known: something was left out, or nginx added nothing",
     };
     vec![
         format!("{}: {}", measured.scenario, about(measured, verdict, figure)),
