@@ -4,7 +4,6 @@
 mod answer;
 mod aside;
 mod attempt;
-mod bell;
 mod bounds;
 mod connect;
 mod embed;
@@ -29,6 +28,5 @@ mod wire;
 
 pub(crate) use answer::{BrokenOff, Outgoing};
 pub(crate) use attempt::{Accepted, Order, Patience, attempt};
-pub(crate) use bell::Bell;
 pub(crate) use pool::Pool;
 pub(crate) use pools::Pools;

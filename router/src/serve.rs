@@ -1,6 +1,7 @@
 //! The data port: hyper itself, on one thread per processor, one task per connection and none per request. It
 //! reads a request, asks the route, walks it, and writes the answer.
 
+mod bell;
 mod cors;
 mod discard;
 mod drain;

@@ -36,7 +36,7 @@ pub trait World: fmt::Debug + Send + Sync {
 }
 
 /// The system, or a world that was handed in. A choice rather than always a trait object, so that the
-/// system's connections are of its own type all the way into hyper.
+/// system's connections are of its own type as far as they go.
 #[derive(Debug, Clone, Default)]
 pub enum Surroundings {
     /// Sockets, and the system's random numbers.

@@ -4,11 +4,12 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
+use std::io::IoSlice;
 use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 
 /// Up to this size one copy is cheaper than several pieces.
@@ -60,6 +61,16 @@ impl Spliced {
         }
     }
 
+    /// A body in these pieces.
+    #[cfg(test)]
+    pub(crate) fn in_pieces(pieces: impl IntoIterator<Item = Bytes>) -> Self {
+        let pieces: VecDeque<Bytes> = pieces.into_iter().collect();
+        Self {
+            left: pieces.iter().map(Bytes::len).sum(),
+            pieces,
+        }
+    }
+
     /// All of it in one piece.
     pub(crate) fn into_bytes(self) -> Bytes {
         let mut whole = BytesMut::with_capacity(self.left);
@@ -69,10 +80,53 @@ impl Spliced {
         whole.freeze()
     }
 
-    /// The length in bytes.
-    #[cfg(test)]
+    /// The length in bytes, of what is left.
     pub(crate) fn len(&self) -> usize {
         self.left
+    }
+
+    /// The first piece that is left; empty if none is.
+    pub(crate) fn first(&self) -> &[u8] {
+        self.left().next().map_or(&[], |piece| &piece[..])
+    }
+
+    /// Puts the first pieces that are left into `into`, which may have room for fewer, and says how many it did.
+    pub(crate) fn slices<'a>(&'a self, into: &mut [IoSlice<'a>]) -> usize {
+        let pieces = self.left().zip(into);
+        pieces.map(|(piece, place)| *place = IoSlice::new(piece)).count()
+    }
+
+    /// Copies those of the first pieces that fit behind `into` when it is not to be longer than `most`, and says
+    /// how many bytes that is.
+    pub(crate) fn copy_into(&self, into: &mut Vec<u8>, most: usize) -> usize {
+        let before = into.len();
+        for piece in self.left() {
+            if into.len() + piece.len() > most {
+                break;
+            }
+            into.extend_from_slice(piece);
+        }
+        into.len() - before
+    }
+
+    /// Takes the first `count` bytes away; there are as many.
+    pub(crate) fn advance(&mut self, mut count: usize) {
+        self.left -= count;
+        while count > 0 {
+            let Some(first) = self.pieces.front_mut() else {
+                return;
+            };
+            let of_first = count.min(first.len());
+            first.advance(of_first);
+            count -= of_first;
+            if first.is_empty() {
+                self.pieces.pop_front();
+            }
+        }
+    }
+
+    fn left(&self) -> impl Iterator<Item = &Bytes> {
+        self.pieces.iter().filter(|piece| !piece.is_empty())
     }
 }
 

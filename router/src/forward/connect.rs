@@ -1,4 +1,4 @@
-//! Opens one connection to a provider and hands it to hyper. Knows nothing of requests.
+//! Opens one connection to a provider and begins HTTP on it. Knows nothing of requests.
 
 use std::io;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio_rustls::TlsConnector;
 
 use super::shared::Shared;
 use super::tls::ALPN_HTTP2;
-use super::wire::Wire;
+use super::wire::{Layer, Wire};
 use crate::surroundings::{Carrier, Surroundings};
 
 /// A connection that was opened, by the HTTP that is spoken on it.
@@ -60,7 +60,7 @@ pub(crate) enum ConnectError {
     /// TLS could not be begun on it.
     #[error("no connection to the provider: its certificate is not trusted, or it does not speak TLS")]
     Tls(#[source] io::Error),
-    /// HTTP could not be begun on it.
+    /// HTTP/2 could not be begun on it.
     #[error("no connection to the provider: {0}")]
     Http(#[source] hyper::Error),
 }
@@ -96,7 +96,7 @@ async fn open(surroundings: &Surroundings, address: &Address) -> Result<Opened, 
 /// Begins HTTP on `carrier`, encrypted where it is to be, and in the version that the provider chooses then.
 async fn begin(carrier: impl Carrier, tls: Option<&Tls>) -> Result<Opened, ConnectError> {
     let Some(Tls { config, name }) = tls else {
-        return own(carrier).await;
+        return Ok(Opened::Own(Wire::begin(carrier, Layer::Clear)));
     };
     let connector = TlsConnector::from(config.clone());
     let secured = connector.connect(name.clone(), carrier).await;
@@ -105,11 +105,6 @@ async fn begin(carrier: impl Carrier, tls: Option<&Tls>) -> Result<Opened, Conne
         let shared = Shared::begin(TokioIo::new(secured)).await;
         shared.map(Opened::Shared).map_err(ConnectError::Http)
     } else {
-        own(secured).await
+        Ok(Opened::Own(Wire::begin(secured, Layer::Secured)))
     }
-}
-
-async fn own(carrier: impl Carrier) -> Result<Opened, ConnectError> {
-    let wire = Wire::begin(TokioIo::new(carrier)).await;
-    wire.map(Opened::Own).map_err(ConnectError::Http)
 }

@@ -16,8 +16,8 @@ use tokio::time::Instant;
 
 use super::connect::{Address, ConnectError, Opened, connect};
 use super::idle::Idle;
-use super::shared::{Lane, Shared};
-use super::wire::{Condition, NotAnswered, Wire, poll_piece};
+use super::shared::{Lane, Shared, poll_piece};
+use super::wire::{Condition, NotAnswered, Wire, WireError};
 use crate::body::Spliced;
 use crate::surroundings::Surroundings;
 use crate::worker::{Apart, Each};
@@ -42,7 +42,6 @@ pub(crate) struct Pool {
 /// [`Inflow::give_back`] keeps it.
 #[derive(Debug)]
 pub(crate) struct Inflow {
-    body: Incoming,
     way: Way,
     /// Where its connection is kept: its worker's part of the pool.
     home: Arc<Apart<Idle>>,
@@ -54,39 +53,65 @@ enum Way {
     /// A connection of its own.
     Own(Wire),
     /// A place on a shared one, which is left when this is dropped.
+    Lane { _lane: Lane, body: Incoming },
+}
+
+/// What a request is sent on.
+#[derive(Debug)]
+enum Link {
+    /// A connection of its own.
+    Own(Wire),
+    /// A place on a shared one.
     Lane(Lane),
+}
+
+/// What happened to a connection.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LinkError {
+    /// To one of HTTP/1.1.
+    #[error(transparent)]
+    Own(WireError),
+    /// To one of HTTP/2, or to a place on it.
+    #[error(transparent)]
+    Lane(hyper::Error),
 }
 
 impl Inflow {
     /// The next piece.
-    pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Bytes>>> {
+    pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, LinkError>>> {
         match &mut self.way {
-            Way::Own(wire) => wire.poll_data(&mut self.body, cx),
-            Way::Lane(_) => poll_piece(&mut self.body, cx),
+            Way::Own(wire) => wire.poll_data(cx).map_err(LinkError::Own),
+            Way::Lane { body, .. } => poll_piece(body, cx).map_err(LinkError::Lane),
         }
     }
 
     /// The next piece.
-    pub(super) async fn data(&mut self) -> Option<hyper::Result<Bytes>> {
+    pub(super) async fn data(&mut self) -> Option<Result<Bytes, LinkError>> {
         poll_fn(|cx| self.poll_data(cx)).await
     }
 
     /// Whether everything has been read.
     pub(super) fn is_at_end(&self) -> bool {
-        self.body.is_end_stream()
+        match &self.way {
+            Way::Own(wire) => wire.is_at_end(),
+            Way::Lane { body, .. } => body.is_end_stream(),
+        }
     }
 
-    /// How many bytes are still to come, if the head said so.
+    /// How many bytes are still to come, where that is known.
     pub(super) fn left(&self) -> Option<u64> {
-        self.body.size_hint().exact()
+        match &self.way {
+            Way::Own(wire) => wire.left(),
+            Way::Lane { body, .. } => body.size_hint().exact(),
+        }
     }
 
     /// Keeps the connection, once the answer has been read to its end. One on which the request is still
     /// being sent, because the provider did not wait for all of it, holds the prompt, and closes.
     pub(super) fn give_back(self) {
-        let Self { body, way, home } = self;
-        drop(body);
+        let Self { way, home } = self;
         let Way::Own(mut wire) = way else { return };
+        // The task that used it last has no more to do with it, and is not to be held by it.
         if wire.poll_condition(&mut Context::from_waker(Waker::noop())) != Condition::Ready {
             return;
         }
@@ -100,15 +125,32 @@ pub(crate) enum SendError {
     /// There was no connection.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The connection ended, or what came was not HTTP.
+    /// The connection ended.
     #[error("the connection to the provider ended before an answer: {0}")]
-    Ended(#[source] hyper::Error),
+    Ended(#[source] LinkError),
+    /// What came was not HTTP.
+    #[error("the provider's answer is not HTTP: {0}")]
+    NotHttp(#[source] LinkError),
 }
 
 impl SendError {
     /// Whether something came that is not HTTP.
     pub(crate) fn is_malformed(&self) -> bool {
-        matches!(self, Self::Ended(error) if error.is_parse())
+        matches!(self, Self::NotHttp(_))
+    }
+}
+
+impl From<LinkError> for SendError {
+    fn from(error: LinkError) -> Self {
+        let malformed = match &error {
+            LinkError::Own(error) => error.is_malformed(),
+            LinkError::Lane(error) => error.is_parse(),
+        };
+        if malformed {
+            Self::NotHttp(error)
+        } else {
+            Self::Ended(error)
+        }
     }
 }
 
@@ -138,49 +180,57 @@ impl Pool {
         mut request: Request<Spliced>,
         connect_limit: Duration,
     ) -> Result<Response<Inflow>, SendError> {
-        while let Some(way) = self.take() {
-            request = match self.send_on(way, request).await {
+        while let Some(link) = self.take() {
+            request = match self.send_on(link, request).await {
                 Ok(response) => return Ok(response),
                 Err(NotAnswered {
                     unsent: Some(unsent), ..
                 }) => unsent,
                 Err(NotAnswered { unsent: None, error }) => {
                     self.distrust();
-                    return Err(SendError::Ended(error));
+                    return Err(error.into());
                 }
             };
         }
-        let way = self.open(connect_limit).await?;
-        let sent = self.send_on(way, request).await;
-        sent.map_err(|failed| SendError::Ended(failed.error))
+        let link = self.open(connect_limit).await?;
+        let sent = self.send_on(link, request).await;
+        sent.map_err(|failed| failed.error.into())
     }
 
     async fn send_on(
         self: &Arc<Self>,
-        mut way: Way,
+        link: Link,
         request: Request<Spliced>,
-    ) -> Result<Response<Inflow>, NotAnswered> {
-        let response = match &mut way {
-            Way::Own(wire) => wire.send(request).await?,
-            Way::Lane(lane) => lane.send(request).await?,
-        };
-        Ok(response.map(|body| Inflow {
-            body,
-            way,
-            home: self.idle.own().clone(),
-        }))
+    ) -> Result<Response<Inflow>, NotAnswered<LinkError>> {
+        let home = self.idle.own().clone();
+        match link {
+            Link::Own(mut wire) => {
+                let answered = wire.send(request).await;
+                let answer = answered.map_err(|failed| failed.map(LinkError::Own))?;
+                let way = Way::Own(wire);
+                Ok(answer.map(|()| Inflow { way, home }))
+            }
+            Link::Lane(lane) => {
+                let answered = lane.send(request).await;
+                let answer = answered.map_err(|failed| failed.map(LinkError::Lane))?;
+                Ok(answer.map(|body| {
+                    let way = Way::Lane { _lane: lane, body };
+                    Inflow { way, home }
+                }))
+            }
+        }
     }
 
     /// A new connection. One that can be shared is there for others from now on.
-    async fn open(&self, limit: Duration) -> Result<Way, SendError> {
+    async fn open(&self, limit: Duration) -> Result<Link, SendError> {
         // Boxed, because it is large, and every request would have to keep room for it.
         let opened = Box::pin(connect(&self.surroundings, &self.address, limit)).await?;
         match opened {
-            Opened::Own(wire) => Ok(Way::Own(wire)),
+            Opened::Own(wire) => Ok(Link::Own(wire)),
             Opened::Shared(shared) => {
                 self.share(&shared);
                 // Nobody else has had the time to fill it; if it has closed, sending says so.
-                Ok(Way::Lane(shared.claim()))
+                Ok(Link::Lane(shared.claim()))
             }
         }
     }
@@ -206,13 +256,13 @@ impl Pool {
     }
 
     /// A connection that is there already.
-    fn take(&self) -> Option<Way> {
+    fn take(&self) -> Option<Link> {
         if self.address.tls.is_some()
             && let Some(lane) = self.shared.own().load().iter().find_map(Shared::lane)
         {
-            return Some(Way::Lane(lane));
+            return Some(Link::Lane(lane));
         }
-        self.take_idle().map(Way::Own)
+        self.take_idle().map(Link::Own)
     }
 
     /// A kept connection. One that the provider has closed meanwhile says so when it is sent on, before anything

@@ -6,11 +6,14 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{HeaderValue, Request, Response};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::rt::{Read, Write};
@@ -107,12 +110,30 @@ impl Shared {
 impl Lane {
     /// Sends `request` and waits for the head of its answer. The request comes back where nothing of it was
     /// sent.
-    pub(super) async fn send(&self, request: Request<Spliced>) -> Result<Response<Incoming>, NotAnswered> {
+    pub(super) async fn send(
+        &self,
+        request: Request<Spliced>,
+    ) -> Result<Response<Incoming>, NotAnswered<hyper::Error>> {
         let sent = self.0.sender.clone().try_send_request(absolute(request)).await;
         sent.map_err(|mut error| NotAnswered {
             unsent: error.take_message().map(relative),
             error: error.into_error(),
         })
+    }
+}
+
+/// The next piece of an answer on a lane; trailers are passed over.
+pub(super) fn poll_piece(body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Bytes>>> {
+    loop {
+        match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+            None => return Poll::Ready(None),
+            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    return Poll::Ready(Some(Ok(data)));
+                }
+            }
+        }
     }
 }
 

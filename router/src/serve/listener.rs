@@ -16,11 +16,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
+use super::bell::Bell;
 use super::pace::{Pace, Rest};
 use super::patience::Patient;
 use super::workers::{Door, hand_over};
 use super::{Hub, cors, http2};
-use crate::forward::Bell;
 use crate::surroundings::Carrier;
 
 /// The largest head of a request, in bytes.

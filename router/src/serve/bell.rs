@@ -1,7 +1,6 @@
-//! Wake-ups that a task gives itself. A connection that a request drives within its own task wakes that task
-//! whenever one half of it has something for the other, although both are being polled at that very moment; each
-//! time the task would be scheduled once more, to find that nothing is left to do. A bell notes such wake-ups
-//! instead, and whoever polls looks again before it waits.
+//! Wake-ups that a task gives itself. hyper wakes the task of a connection whenever one half of it has something for
+//! the other, although both are being polled at that very moment; each time the task would be scheduled once more, to
+//! find that nothing is left to do. A bell notes such wake-ups instead, and whoever polls looks again before it waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Release, Ordering::SeqCst};
@@ -12,7 +11,7 @@ const AGAIN: u32 = 2;
 
 /// The bell of one task.
 #[derive(Debug)]
-pub(crate) struct Bell {
+pub(super) struct Bell {
     ringer: Arc<Ringer>,
     /// The same as a waker.
     waker: Waker,
@@ -43,7 +42,7 @@ impl Wake for Ringer {
 
 impl Bell {
     /// The bell of the task that `task` wakes.
-    pub(crate) fn of(task: &Waker) -> Self {
+    pub(super) fn of(task: &Waker) -> Self {
         let ringer = Arc::new(Ringer {
             task: task.clone(),
             listened_to: AtomicBool::new(false),
@@ -56,7 +55,7 @@ impl Bell {
     }
 
     /// Makes `kept` the bell of the task of `cx`, if it is not already.
-    pub(crate) fn for_task<'b>(kept: &'b mut Option<Self>, cx: &Context<'_>) -> &'b Self {
+    pub(super) fn for_task<'b>(kept: &'b mut Option<Self>, cx: &Context<'_>) -> &'b Self {
         if kept
             .as_ref()
             .is_some_and(|bell| !bell.ringer.task.will_wake(cx.waker()))
@@ -67,7 +66,7 @@ impl Bell {
     }
 
     /// Polls `poll` until it is ready, or nothing rings any more while it is not.
-    pub(crate) fn listen<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+    pub(super) fn listen<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
         let mut cx = Context::from_waker(&self.waker);
         for _ in 0..=AGAIN {
             // What rang before is seen by the poll that follows.
