@@ -19,6 +19,9 @@ use crate::model::{Split, SplitTarget};
 /// 2⁻⁵³, the distance between neighbours of the 53-bit grid on which `u` lies.
 const GRID: f64 = 1.0 / 9_007_199_254_740_992.0;
 
+/// One and a little: scores are rounded three times, each time by at most 2⁻⁵² of themselves.
+const MARGIN: f64 = 1.0 + 1e-12;
+
 /// The seed of a target's hash: `XXH3_64(salt ‖ 0x00 ‖ name)`.
 pub fn seed(salt: &str, name: &str) -> u64 {
     xxh3_64(&[salt.as_bytes(), &[0], name.as_bytes()].concat())
@@ -50,7 +53,11 @@ impl Split {
     pub fn select(&self, key: &[u8]) -> Option<&SplitTarget> {
         let mut best: Option<(f64, &SplitTarget)> = None;
         for target in self.targets.iter().filter(|target| target.weight > 0.0) {
-            let candidate = (score(hash(key, target.seed()), target.weight), target);
+            let hash = hash(key, target.seed());
+            if best.is_some_and(|(least, _)| is_surely_farther(hash, target.weight, least)) {
+                continue;
+            }
+            let candidate = (score(hash, target.weight), target);
             if best.is_none_or(|best| comes_before(candidate, best)) {
                 best = Some(candidate);
             }
@@ -63,6 +70,12 @@ impl Split {
         let total: f64 = self.targets.iter().map(|target| target.weight).sum();
         self.targets.iter().map(|target| target.weight / total).collect()
     }
+}
+
+/// Whether the score of `hash` and `weight` is greater than `least`, as far as that can be told without a logarithm.
+/// `−ln(u) ≥ 1 − u`, and [`MARGIN`] is far more than what rounding takes from either side.
+fn is_surely_farther(hash: u64, weight: f64, least: f64) -> bool {
+    1.0 - unit(hash) > least * weight * MARGIN
 }
 
 fn comes_before(a: (f64, &SplitTarget), b: (f64, &SplitTarget)) -> bool {

@@ -183,6 +183,19 @@ proptest! {
     }
 
     #[test]
+    fn what_is_passed_over_without_a_logarithm_was_never_the_least(
+        exponents in prop::collection::vec(-9.0..12.0_f64, 1..80), key in "\\PC{0,40}",
+    ) {
+        let names: Vec<String> = (0..exponents.len()).map(|n| format!("t{n}")).collect();
+        let weights = exponents.iter().map(|exponent| 10_f64.powf(*exponent));
+        let targets: Vec<(&str, f64)> = names.iter().map(String::as_str).zip(weights).collect();
+        let split = split("s", &targets);
+        let far = |target: &&SplitTarget| score(hash(key.as_bytes(), target.seed()), target.weight);
+        let least = split.targets.iter().min_by(|a, b| far(a).total_cmp(&far(b))).unwrap();
+        prop_assert_eq!(&split.select(key.as_bytes()).unwrap().name, &least.name);
+    }
+
+    #[test]
     fn shares_add_up_to_one(weights in prop::collection::vec(1e-6..1e9_f64, 1..64)) {
         let names: Vec<String> = (0..weights.len()).map(|n| format!("t{n}")).collect();
         let targets: Vec<(&str, f64)> = names.iter().map(String::as_str).zip(weights).collect();
