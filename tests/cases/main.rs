@@ -154,6 +154,10 @@ fn cases() -> Vec<Case> {
             Alone,
             rollout::changes_under_load_cut_nothing_and_move_only_whom_the_hash_moves
         ),
+        case!(
+            Alone,
+            rollout::two_hundred_changes_are_each_served_by_every_router_soon
+        ),
         case!(Alone, scale::ten_thousand_policies_are_served),
     ]
 }

@@ -7,8 +7,11 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use weir_tests::{
+    audit::Audit,
     client::Shape,
+    cluster::current_condition,
     fixtures::{self, fallback, load_balancing, model, policy},
+    identity::{OPERATOR, user},
     load::{Observation, Pace, Running, quantile},
     poll::{eventually, eventually_every},
     site::Site,
@@ -75,6 +78,7 @@ pub(crate) async fn ten_thousand_policies_are_served(context: &Context) -> Resul
     let calm = load.count();
 
     let namespaces = make_namespaces(&site).await?;
+    let bill = Bill::open(&site).await?;
     let began = Instant::now();
     apply_all(&site, &namespaces).await?;
     let applied = began.elapsed();
@@ -85,6 +89,8 @@ pub(crate) async fn ten_thousand_policies_are_served(context: &Context) -> Resul
         "{} policies in {NAMESPACES} namespaces: applied in {applied:.1?}, all served {served:.1?} after the last",
         NAMESPACES * POLICIES
     ));
+    all_reported(&site, &namespaces).await?;
+    bill.settle(&site).await?;
     memory(&site).await?;
     let (before, during) = (load.observations(0), load.observations(calm));
     latencies("all of them were applied", &before[..calm], &during);
@@ -164,6 +170,63 @@ async fn all_served(site: &Site, namespaces: &[String]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Waits until every policy says that it is served.
+async fn all_reported(site: &Site, namespaces: &[String]) -> Result<()> {
+    let says_so = |policy: &Value| {
+        current_condition(policy, "Programmed").is_some_and(|condition| condition["status"] == "True")
+    };
+    for namespace in namespaces {
+        for kind in ["LoadBalancingPolicy", "FallbackPolicy"] {
+            let probe = || async {
+                let policies = site.cluster.list(kind, namespace).await?;
+                Ok(policies.iter().all(says_so).then_some(()))
+            };
+            eventually_every(SELDOM, "every policy to say that it is served", LIMIT, probe).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What the operator has used and written so far; nothing of the latter where the API server's log is not at hand.
+struct Bill {
+    processor: Duration,
+    audit: Option<Audit>,
+}
+
+impl Bill {
+    async fn open(site: &Site) -> Result<Self> {
+        let control_plane = site.cluster.control_plane.as_ref();
+        let audit = control_plane.map(|control_plane| Audit::from_now(&control_plane.audit_log()));
+        Ok(Self {
+            processor: site.operator.usage().await?.processor,
+            audit: audit.transpose()?,
+        })
+    }
+
+    /// Prints what has come since, for each policy.
+    async fn settle(&self, site: &Site) -> Result<()> {
+        let policies = u32::try_from(NAMESPACES * POLICIES)?;
+        let processor = site
+            .operator
+            .usage()
+            .await?
+            .processor
+            .saturating_sub(self.processor);
+        figure(&format!(
+            "the operator, from the first apply to the last status: {processor:.1?} of processor time, {:.0?} for each policy",
+            processor / policies
+        ));
+        let Some(audit) = &self.audit else { return Ok(()) };
+        let counts = audit.counts(&user(OPERATOR))?;
+        let writes: u64 = counts.values().sum();
+        let each = f64::from(u32::try_from(writes)?) / f64::from(policies);
+        figure(&format!(
+            "its writes meanwhile: {writes}, {each:.2} for each policy: {counts:?}"
+        ));
+        Ok(())
+    }
 }
 
 /// How many policies a router lists in `/api/tables`.
