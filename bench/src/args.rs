@@ -8,9 +8,13 @@ use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::contention::Contention;
+use crate::criterion::Criterion;
 use crate::instructions::Instructions;
+use crate::memory::Memory;
 use crate::scenario::{Group, Name};
+use crate::swaps::Swaps;
 use crate::target::Other;
+use crate::translation::Translation;
 
 /// Measures what forwarding costs: no proxy, nginx, Weir and other gateways, side by side in one run.
 ///
@@ -74,14 +78,17 @@ Examples:
   cargo run --release -p weir-bench -- --group tls --group http2   TLS to the upstream, HTTP/2 on either side
   cargo run --release -p weir-bench -- -s sat --reps 15            one scenario, better founded
   cargo run --release -p weir-bench -- -s sat --without weir       is nginx as fast as it should be?
-  cargo run --release -p weir-bench -- --upstream 127.0.0.1:9999 --other envoy=http://127.0.0.1:10000,4711
-  cargo run --release -p weir-bench -- -s micro                    choosing among 3 and 64 targets";
+  cargo run --release -p weir-bench -- --upstream 127.0.0.1:9999 --other envoy=http://127.0.0.1:10000,4711";
 
 /// What is done instead of comparing.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Instructions(Instructions),
     Contention(Contention),
+    Criterion(Criterion),
+    Memory(Memory),
+    Translation(Translation),
+    Swaps(Swaps),
 }
 
 /// What the harness starts itself.

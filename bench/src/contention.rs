@@ -74,7 +74,7 @@ impl Contention {
 
 /// How many requests `weir` answered, and what `strace` says of that time.
 async fn traced(weir: Target, strace: &Path, file: &Path) -> Result<(u64, String)> {
-    let scenario = Scenario::of(Name::Sat).context("it is a load")?;
+    let scenario = Scenario::of(Name::Sat);
     let asked = weir.asked(&scenario)?;
     let mut tracer = attach(strace, weir.pid.context("it has a process")?, file).await?;
     let counted = load::run(scenario, asked, WINDOW).await;

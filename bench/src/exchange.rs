@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_big_request_is_json_of_64_kib() {
-        let scenario = Scenario::of(Name::Big).unwrap();
+        let scenario = Scenario::of(Name::Big);
         let body = body(&request(
             &scenario,
             "127.0.0.1:80".parse().unwrap(),
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_stream_is_whole_only_with_every_event() {
-        let scenario = Scenario::of(Name::Sse).unwrap();
+        let scenario = Scenario::of(Name::Sse);
         let Answers { head, chunks, .. } = Answers::of(Dialect::OpenAi).unwrap();
         let whole = body(&[head, chunks.concat()].concat());
         let mut answered = Answered::default();
@@ -151,6 +151,6 @@ mod tests {
     fn an_answer_without_its_last_words_is_not_whole() {
         let mut answered = Answered::default();
         answered.whole(br#"{"error":{"message":"no"}}"#);
-        assert!(answered.finish(&Scenario::of(Name::Sat).unwrap()).is_err());
+        assert!(answered.finish(&Scenario::of(Name::Sat)).is_err());
     }
 }

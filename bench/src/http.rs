@@ -97,6 +97,11 @@ impl Message {
         words.nth(1).unwrap_or_default()
     }
 
+    /// What the head that has been read says under `name`.
+    pub(crate) fn field(&self, name: &str) -> Option<&[u8]> {
+        header(&self.head, name.as_bytes())
+    }
+
     /// Takes the head in, and says whether it is complete.
     fn head(&mut self, input: &mut &[u8]) -> Result<bool> {
         let seen = self.head.len().saturating_sub(3);

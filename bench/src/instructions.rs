@@ -9,7 +9,7 @@ mod sequence;
 use std::io::{Write as _, stdout};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 
 use crate::exchange::request;
@@ -47,7 +47,7 @@ impl Instructions {
         let mut committed = Figures::read(&file)?;
         let (mut rows, mut grown) = (Vec::new(), Vec::new());
         for (name, more) in CASES.into_iter().filter(|(name, _)| self.wants(*name)) {
-            let scenario = Scenario::of(name).context("it is a load")?;
+            let scenario = Scenario::of(name);
             let counted = count(&program, &scenario, more)?;
             let verdict = judge(committed.of(scenario.name), counted);
             if matches!(verdict, Verdict::Grown | Verdict::New) {

@@ -238,7 +238,7 @@ mod tests {
     async fn requests_are_counted_with_what_they_cost() {
         let scenario = Scenario {
             connections: 2,
-            ..Scenario::of(Name::Sat).unwrap()
+            ..Scenario::of(Name::Sat)
         };
         let counted = counted(scenario, scenario.answer).await.unwrap();
         assert!(
@@ -253,7 +253,7 @@ mod tests {
     async fn streams_are_counted_by_their_events() {
         let scenario = Scenario {
             connections: 1,
-            ..Scenario::of(Name::Burst).unwrap()
+            ..Scenario::of(Name::Burst)
         };
         let counted = counted(scenario, scenario.answer).await.unwrap();
         assert!(counted.units > 20 * counted.latencies.len() as u64, "{counted:?}");
@@ -263,7 +263,7 @@ mod tests {
     async fn an_open_load_asks_as_often_as_it_is_to() {
         let scenario = Scenario {
             pace: Pace::Even(400),
-            ..Scenario::of(Name::Rate).unwrap()
+            ..Scenario::of(Name::Rate)
         };
         let counted = counted(scenario, scenario.answer).await.unwrap();
         // 20 in 50 ms; a machine that is held up catches up with what it has missed.
@@ -274,7 +274,7 @@ mod tests {
     async fn an_answer_of_the_wrong_kind_fails_the_run() {
         let scenario = Scenario {
             connections: 1,
-            ..Scenario::of(Name::Burst).unwrap()
+            ..Scenario::of(Name::Burst)
         };
         let error = counted(scenario, Answer::Whole(Duration::ZERO))
             .await

@@ -4,17 +4,22 @@
 mod accounting;
 mod answers;
 mod args;
+mod bodies;
+mod caller;
 mod contention;
+mod criterion;
 mod dialect;
 mod exchange;
+mod fed;
 mod figures;
+mod found;
 mod goal;
 mod http;
 mod instructions;
 mod load;
 mod machine;
 mod markdown;
-mod micro;
+mod memory;
 mod nginx;
 mod pace;
 mod process;
@@ -23,7 +28,9 @@ mod run;
 mod scenario;
 mod stats;
 mod summary;
+mod swaps;
 mod target;
+mod translation;
 mod upstream;
 mod way;
 mod weir;
@@ -43,6 +50,12 @@ async fn main() -> Result<()> {
     match &args.command {
         Some(Command::Instructions(instructions)) => instructions.run(),
         Some(Command::Contention(contention)) => until_interrupted(tasks.run_until(contention.run())).await,
+        Some(Command::Criterion(criterion)) => criterion.run(),
+        Some(Command::Memory(memory)) => until_interrupted(tasks.run_until(memory.run())).await,
+        Some(Command::Translation(translation)) => {
+            until_interrupted(tasks.run_until(translation.run())).await
+        }
+        Some(Command::Swaps(swaps)) => until_interrupted(tasks.run_until(swaps.run())).await,
         None => compare(&args, tasks).await,
     }
 }

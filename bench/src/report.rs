@@ -6,7 +6,6 @@ use serde::Serialize;
 use crate::figures::{Measured, Row};
 use crate::machine::Machine;
 use crate::markdown::table;
-use crate::micro::Choice;
 use crate::stats::{Ratio, Spread};
 use crate::summary::summary;
 
@@ -31,10 +30,7 @@ pub(crate) struct Report {
     pub(crate) seconds: f64,
     /// The loads.
     #[serde(flatten)]
-    pub(crate) under_load: Option<UnderLoad>,
-    /// The choices alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) choices: Option<Vec<Choice>>,
+    pub(crate) under_load: UnderLoad,
 }
 
 /// What the loads showed.
@@ -68,11 +64,8 @@ impl Report {
 
     fn told(&self, loads: impl Fn(&UnderLoad) -> String) -> String {
         let (machine, seconds, reps) = (self.machine.describe(), self.seconds, self.reps);
-        let loads = self.under_load.as_ref().map(loads);
-        let choices = self.choices.as_deref().map(choices);
         format!("{machine}. {reps} rounds of {seconds} s for each target, in turns.\n")
-            + &loads.unwrap_or_default()
-            + &choices.unwrap_or_default()
+            + &loads(&self.under_load)
     }
 }
 
@@ -164,24 +157,6 @@ fn held_up(measured: &Measured) -> String {
 fn is_held_up(row: &Row) -> bool {
     let had_time = row.busy.is_some_and(|busy| busy.median < TARGET_IDLE);
     had_time && row.load_busy.is_some_and(|busy| busy.median > LOAD_BUSY)
-}
-
-fn choices(choices: &[Choice]) -> String {
-    let row = |Choice {
-                   targets,
-                   nanoseconds: Spread { min, median, max },
-                   goal,
-               }: &Choice| {
-        let word = if min <= goal { "reached" } else { "**missed**" };
-        vec![
-            targets.to_string(),
-            format!("**{min:.0}** {median:.0} {max:.0}"),
-            format!("at most {goal}: {word}"),
-        ]
-    };
-    let rows: Vec<Vec<String>> = choices.iter().map(row).collect();
-    let heads = ["targets", "ns: min, median, max", "goal"];
-    format!("\n**micro**: choosing a target\n\n{}", table(&heads, &rows))
 }
 
 fn ratio(Ratio { of_best, rounds }: Ratio) -> String {

@@ -12,12 +12,12 @@ use crate::args::{Args, Own};
 use crate::figures::{Measured, Rounds, Sample};
 use crate::machine::Machine;
 use crate::report::{Report, UnderLoad};
-use crate::scenario::{Name, Scenario};
+use crate::scenario::Scenario;
 use crate::target::{Scratch, Target};
 use crate::upstream::Upstream;
 use crate::way::Way;
 use crate::weir::Setup;
-use crate::{load, micro, nginx, process, weir};
+use crate::{load, nginx, process, weir};
 
 /// Everything that runs while it is measured.
 #[derive(Debug)]
@@ -31,23 +31,16 @@ struct Bench {
 /// Measures what `args` say.
 pub(crate) async fn run(args: &Args) -> Result<Report> {
     args.check()?;
-    let under_load = match loads(args) {
-        loads if loads.is_empty() => None,
-        loads => Some(measure(args, loads).await?),
-    };
     Ok(Report {
         machine: Machine::look(),
         reps: args.reps,
         seconds: args.window().as_secs_f64(),
-        under_load,
-        choices: args
-            .scenarios()
-            .contains(&Name::Micro)
-            .then(|| micro::run(args.reps)),
+        under_load: measure(args).await?,
     })
 }
 
-async fn measure(args: &Args, loads: Vec<Scenario>) -> Result<UnderLoad> {
+async fn measure(args: &Args) -> Result<UnderLoad> {
+    let loads: Vec<Scenario> = args.scenarios().into_iter().map(Scenario::of).collect();
     let weir = match &args.weir {
         _ if args.without.contains(&Own::Weir) => None,
         Some(program) => Some(program.clone()),
@@ -66,10 +59,6 @@ async fn measure(args: &Args, loads: Vec<Scenario>) -> Result<UnderLoad> {
         foreign: others.as_secs_f64() / begun.elapsed().as_secs_f64(),
         scenarios,
     })
-}
-
-fn loads(args: &Args) -> Vec<Scenario> {
-    args.scenarios().into_iter().filter_map(Scenario::of).collect()
 }
 
 impl Bench {

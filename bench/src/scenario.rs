@@ -58,8 +58,6 @@ pub(crate) enum Name {
     Delay,
     /// 256 connections without pause: memory.
     Memory,
-    /// The choice of a target alone, without any I/O.
-    Micro,
 }
 
 impl Name {
@@ -152,9 +150,9 @@ pub(crate) struct Scenario {
 }
 
 impl Scenario {
-    /// The load behind `name`; `None` for [`Name::Micro`], which has none.
-    pub(crate) const fn of(name: Name) -> Option<Self> {
-        Some(match name {
+    /// The load behind `name`.
+    pub(crate) const fn of(name: Name) -> Self {
+        match name {
             Name::Sat => loads::SAT,
             Name::Big => loads::BIG,
             Name::Sse => loads::SSE,
@@ -175,8 +173,7 @@ impl Scenario {
             Name::SseH2Up => loads::SSE_H2_UP,
             Name::Delay => loads::DELAY,
             Name::Memory => loads::MEMORY,
-            Name::Micro => return None,
-        })
+        }
     }
 
     /// Whether answers are streams, which are counted by their events.
@@ -226,16 +223,14 @@ mod tests {
     fn every_scenario_is_called_what_the_command_line_calls_it() {
         for name in Name::value_variants() {
             let called = name.to_possible_value().unwrap();
-            if let Some(scenario) = Scenario::of(*name) {
-                assert_eq!(scenario.name, called.get_name());
-            }
+            assert_eq!(Scenario::of(*name).name, called.get_name());
         }
     }
 
     #[test]
     fn the_usual_run_has_every_goal_about_time() {
         for name in Group::value_variants().iter().flat_map(|group| group.names()) {
-            let scenario = Scenario::of(*name).unwrap();
+            let scenario = Scenario::of(*name);
             let usual = Name::USUAL.contains(name);
             assert_eq!(usual, !scenario.goals.is_empty(), "{}", scenario.name);
         }
@@ -243,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_summary_has_what_is_compared_with_nginx() {
-        let columns = |name| Scenario::of(name).unwrap().columns();
+        let columns = |name| Scenario::of(name).columns();
         assert_eq!(columns(Name::Rate), [Figure::P50, Figure::P99]);
         assert_eq!(columns(Name::SatTls), [Figure::Cpu]);
         assert!(columns(Name::Over).is_empty());

@@ -134,7 +134,7 @@ impl Target {
 
     /// Waits until it answers, and says what it has resident then, in MiB.
     pub(crate) async fn ready(&mut self) -> Result<Option<f64>> {
-        let scenario = Scenario::of(Name::Sat).context("`sat` is a load")?;
+        let scenario = Scenario::of(Name::Sat);
         let (begun, asked) = (Instant::now(), self.asked(&scenario)?);
         while let Err(error) = ask_once(scenario, &asked).await {
             if begun.elapsed() > START || self.process.as_mut().is_some_and(Process::has_ended) {

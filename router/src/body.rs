@@ -269,6 +269,12 @@ impl Prompt {
     }
 }
 
+/// How many members an object has: its scan, for measuring.
+#[cfg(feature = "bench")]
+pub(crate) fn members_of(bytes: &[u8]) -> Option<usize> {
+    members(bytes).ok().map(|members| members.len())
+}
+
 fn is_own(name: &[u8]) -> bool {
     OWN_FIELDS.iter().any(|own| name == own.as_bytes())
 }

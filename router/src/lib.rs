@@ -7,6 +7,8 @@
 mod access;
 mod admin;
 pub mod args;
+#[cfg(feature = "bench")]
+pub mod bench;
 mod body;
 mod classify;
 mod clock;

@@ -35,7 +35,7 @@ pub(crate) fn measured(name: Name) -> Measured {
         rounds("nginx", &[(20.0, 180.0), (30.0, 200.0)]),
         rounds("weir", &[(50.0, 240.0), (26.0, 220.0)]),
     ];
-    Measured::of(&Scenario::of(name).unwrap(), &all)
+    Measured::of(&Scenario::of(name), &all)
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn of_ways(name: Name, ways: [(Way, f64); 2]) -> Measured {
         way,
         ..rounds(&way.name_of("weir"), &[(cpu, 200.0), (cpu * 1.5, 200.0)])
     });
-    Measured::of(&Scenario::of(name).unwrap(), &rounds)
+    Measured::of(&Scenario::of(name), &rounds)
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn added_latency_is_what_lies_above_the_best_of_direct() {
 
 #[test]
 fn a_goal_is_neither_reached_nor_missed_without_the_yardstick() {
-    let scenario = Scenario::of(Name::Sat).unwrap();
+    let scenario = Scenario::of(Name::Sat);
     let alone = Measured::of(&scenario, &[rounds("weir", &[(26.0, 220.0)])]);
     assert_eq!(alone.verdicts[0].reached, None);
     let without_weir = Measured::of(&scenario, &[rounds("nginx", &[(26.0, 220.0)])]);

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use weir_table::{Checked, CredentialId};
+use weir_table::codec::Stored;
+use weir_table::{Checked, CredentialId, Scope};
 
 use super::{Reporter, Update, Updates, channel};
 use crate::secret::Secret;
@@ -27,6 +28,16 @@ impl Pusher {
     ) -> Result<(), Ended> {
         self.0
             .send(Update::Everything { tables, credentials })
+            .await
+            .map_err(|_| Ended)
+    }
+
+    /// Replaces one scope's table by a document, as a `ConfigMap` holds it: it is decoded and checked like any
+    /// other, and what served before still serves if it is no good.
+    pub async fn push_document(&self, scope: Scope, document: Stored) -> Result<(), Ended> {
+        let stored = Ok(document);
+        self.0
+            .send(Update::Table { scope, stored })
             .await
             .map_err(|_| Ended)
     }
