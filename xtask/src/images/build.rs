@@ -40,6 +40,16 @@ impl Arch {
         }
     }
 
+    /// What the linker is told. Addresses that are set at the start take a fiftieth of their room when they are packed,
+    /// and less of the program is then touched: an idle router takes 1 MiB less. The cross compiler's linker has no
+    /// such option.
+    fn link_flags(self) -> &'static [&'static str] {
+        match self {
+            Self::Amd64 => &["-Clink-arg=-Wl,-z,pack-relative-relocs"],
+            Self::Arm64 => &[],
+        }
+    }
+
     /// Cargo's command, and what is missing where it can't be run.
     fn command(self) -> &'static str {
         match self {
@@ -84,7 +94,8 @@ impl Build<'_> {
             command.args(["--package", name, "--bin", name]);
         }
         let folders = self.folders()?;
-        let rust = flags("--remap-path-prefix", &folders);
+        let mut rust = flags("--remap-path-prefix", &folders);
+        rust.extend(self.arch.link_flags().iter().map(ToString::to_string));
         let mut c = flags("-ffile-prefix-map", &folders);
         c.push(SMALL_PAGES.to_owned());
         // What C compilers put for `__DATE__` and `__TIME__`.
