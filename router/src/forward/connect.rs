@@ -84,19 +84,21 @@ async fn open(surroundings: &Surroundings, address: &Address) -> Result<Opened, 
                 .await
                 .map_err(ConnectError::Refused)?;
             stream.set_nodelay(true).map_err(ConnectError::Refused)?;
-            begin(stream, address.tls.as_ref()).await
+            begin(stream, Layer::Clear, address.tls.as_ref()).await
         }
         Surroundings::Given(world) => {
             let dialed = world.dial(&address.host, address.port).await;
-            begin(dialed.map_err(ConnectError::Refused)?, address.tls.as_ref()).await
+            // Of what somebody hands in, nothing is known.
+            let carrier = dialed.map_err(ConnectError::Refused)?;
+            begin(carrier, Layer::Secured, address.tls.as_ref()).await
         }
     }
 }
 
 /// Begins HTTP on `carrier`, encrypted where it is to be, and in the version that the provider chooses then.
-async fn begin(carrier: impl Carrier, tls: Option<&Tls>) -> Result<Opened, ConnectError> {
+async fn begin(carrier: impl Carrier, layer: Layer, tls: Option<&Tls>) -> Result<Opened, ConnectError> {
     let Some(Tls { config, name }) = tls else {
-        return Ok(Opened::Own(Wire::begin(carrier, Layer::Clear)));
+        return Ok(Opened::Own(Wire::begin(carrier, layer)));
     };
     let connector = TlsConnector::from(config.clone());
     let secured = connector.connect(name.clone(), carrier).await;

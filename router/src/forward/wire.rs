@@ -30,8 +30,8 @@ use self::outflow::Outflow;
 use crate::body::Spliced;
 use crate::surroundings::Carrier;
 
-/// The most informational heads before an answer.
-const MAX_INFORMATIONAL: usize = 16;
+/// The most informational heads before an answer: some proxies send one every few seconds.
+const MAX_INFORMATIONAL: usize = 1_000;
 
 /// An open connection. Dropping it closes it.
 pub(super) struct Wire {
@@ -114,8 +114,6 @@ impl Wire {
     }
 
     async fn answer(&mut self, asked: &mut Parts) -> Result<Response<()>, WireError> {
-        // A kept connection that was closed meanwhile, as they are, says so here.
-        poll_fn(|cx| Poll::Ready(quiet(&mut *self.io, cx))).await?;
         let mut awaited = Awaited::default();
         let mut head = poll_fn(|cx| self.poll_head(&mut awaited, &mut asked.headers, cx)).await?;
         (self.body, self.after) = head.body(&asked.method)?;
@@ -136,6 +134,10 @@ impl Wire {
         headers: &mut HeaderMap,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Head, WireError>> {
+        if self.out.is_unsent() {
+            // A kept connection that was closed meanwhile, as they are, says so here, as far as the system has told.
+            quiet(&mut *self.io, cx)?;
+        }
         if let Poll::Ready(Err(error)) = self.poll_send(cx) {
             if self.out.is_unsent() {
                 return Poll::Ready(Err(error.into()));

@@ -8,6 +8,10 @@ use super::error::WireError;
 /// The most bytes of chunk extensions in one answer. They are skipped.
 const MAX_EXTENSIONS: usize = 16 * 1024;
 
+/// The longest line with a chunk's size and nothing else: whatever is longer has extensions, or zeros before it, which
+/// are counted as such.
+const PLAIN_LINE: usize = 18;
+
 /// The longest line with a chunk's size: with extensions it can be as long as they may be.
 const MAX_LINE: usize = MAX_EXTENSIONS;
 
@@ -57,8 +61,6 @@ struct Line {
     size: u64,
     /// How long the line is, with its end.
     length: usize,
-    /// How much of it is extensions.
-    extensions: usize,
 }
 
 impl Chunks {
@@ -93,7 +95,7 @@ impl Chunks {
         let Some(line) = size_line(bytes)? else {
             return Ok(None);
         };
-        self.extensions += line.extensions;
+        self.extensions += line.length.saturating_sub(PLAIN_LINE);
         if self.extensions >= MAX_EXTENSIONS {
             return Err(WireError::NotHttp("its chunks have too many extensions"));
         }
@@ -128,7 +130,6 @@ fn size_line(bytes: &[u8]) -> Result<Option<Line>, WireError> {
         Some(b"\r\n") => Ok(Some(Line {
             size,
             length: end + 2,
-            extensions: end - begun,
         })),
         Some(_) => Err(WireError::NotHttp("a chunk's size has no line end")),
         None if end > MAX_LINE => Err(WireError::NotHttp("a chunk's size is too long")),

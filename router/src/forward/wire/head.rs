@@ -16,6 +16,9 @@ use super::error::WireError;
 /// The largest head, in bytes.
 const MAX_HEAD: usize = 64 * 1024 - 1;
 
+/// The longest body whose length can be told on.
+const LONGEST: u64 = u64::MAX - 2;
+
 /// The most headers. There is room for them on the stack.
 const MAX_HEADERS: usize = 100;
 
@@ -219,7 +222,8 @@ impl Said {
             let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
             length.checked_mul(10)?.checked_add(digit)
         };
-        let length = value.iter().try_fold(0, digit).filter(|_| !value.is_empty());
+        let length = value.iter().try_fold(0, digit);
+        let length = length.filter(|length| *length <= LONGEST && !value.is_empty());
         let length = length.ok_or(NONE)?;
         if self.length.is_some_and(|said| said != length) {
             return Err(WireError::NotHttp("it has two lengths"));

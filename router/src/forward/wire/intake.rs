@@ -1,11 +1,13 @@
 //! What was read and not yet understood.
 
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
 use tokio::io::ReadBuf;
+use tokio::task::unconstrained;
 use tokio_util::io::poll_read_buf;
 
 use super::error::WireError;
@@ -73,11 +75,13 @@ impl Intake {
 }
 
 /// Fails if anything comes on `io`, where nothing should: bytes or an end. Where the system has nothing to tell,
-/// this costs no call of it.
+/// this costs no call of it. A task that has used its turn up is answered all the same: else a closed connection
+/// would seem to be open.
 pub(super) fn quiet(io: &mut dyn Carrier, cx: &mut Context<'_>) -> Result<(), WireError> {
     let mut byte = [0];
     let mut into = ReadBuf::new(&mut byte);
-    match Pin::new(io).poll_read(cx, &mut into) {
+    let read = unconstrained(poll_fn(|cx| Pin::new(&mut *io).poll_read(cx, &mut into)));
+    match pin!(read).poll(cx) {
         Poll::Pending => Ok(()),
         Poll::Ready(Err(error)) => Err(error.into()),
         Poll::Ready(Ok(())) if into.filled().is_empty() => Err(WireError::Closed),

@@ -143,9 +143,16 @@ impl Outflow {
         if self.stage == Stage::Written {
             ready!(Pin::new(io).poll_flush(cx))?;
             self.stage = Stage::Sent;
-            self.head.shrink_to(KEPT);
+            self.forget();
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Keeps nothing of what was sent but some room.
+    fn forget(&mut self) {
+        self.head.clear();
+        self.head.shrink_to(KEPT);
+        (self.sent, self.joined) = (0, 0);
     }
 
     fn poll_write(&self, io: &mut dyn Carrier, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
