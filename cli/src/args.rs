@@ -195,7 +195,7 @@ pub(crate) struct Serve {
     /// The largest request body that is read, in bytes; a larger one is answered 413.
     #[arg(long, value_name = "BYTES", default_value_t = MAX_BODY_BYTES)]
     pub(crate) max_body_bytes: usize,
-    /// How many threads serve connections; without it one for each processor that the process may use.
+    /// How many threads serve connections; without it one for each processor that the process may use, up to 8.
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<NonZeroUsize>,
     /// On SIGTERM or SIGINT: how long requests and streams may run on. A second signal ends at once.

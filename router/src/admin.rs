@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use tokio::net::TcpListener;
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::AdminToken;
@@ -78,7 +79,11 @@ async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
         CONTENT_TYPE,
         "application/openmetrics-text; version=1.0.0; charset=utf-8",
     )];
-    (kind, hub.metrics.encode()).into_response()
+    // With many targets this takes a while, in which connections are to be accepted.
+    match spawn_blocking(move || hub.metrics.encode()).await {
+        Ok(text) => (kind, text).into_response(),
+        Err(_panicked) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 async fn tables(State(hub): State<Arc<Hub>>, Query(wanted): Query<page::Wanted>) -> Json<page::Document> {

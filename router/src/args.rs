@@ -72,8 +72,8 @@ pub struct Args {
     /// given several times. None by default.
     #[arg(long, env = "WEIR_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origin: Vec<HeaderValue>,
-    /// How many threads serve connections. Without it one for each processor that the router may use: those of its
-    /// machine, or fewer where its container is limited to fewer. Each has its own connections to providers, and a
+    /// How many threads serve connections. Without it one for each processor that the router may use, up to 8: those
+    /// of its machine, or fewer where its container is limited to fewer. Each has its own connections to providers, and a
     /// caller's connection stays with one of them, also all the requests of an HTTP/2 connection.
     #[arg(long, env = "WEIR_WORKERS", value_name = "N")]
     pub workers: Option<NonZeroUsize>,

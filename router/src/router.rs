@@ -24,6 +24,9 @@ use crate::worker;
 /// How long the admin port's connections may take to end after the last request.
 const ADMIN_LINGER: Duration = Duration::from_secs(1);
 
+/// How long threads may take to drop what they have, once they are told to end.
+const LAST_WORK: Duration = Duration::from_secs(3);
+
 /// A router that has its sockets and serves nothing yet.
 #[derive(Debug)]
 pub struct Router {
@@ -49,6 +52,9 @@ pub enum RunError {
     /// Tables would never change again.
     #[error("the thread that takes tables in panicked; restart the router, and report the panic in its log")]
     Tables,
+    /// Some connections would never be answered.
+    #[error("a thread that serves connections panicked; restart the router, and report the panic in its log")]
+    Worker,
     /// The admin port's server failed.
     #[error("the admin port failed: {0}")]
     Admin(io::Error),
@@ -95,10 +101,13 @@ impl Router {
         let outcome = tokio::select! {
             () = shutdown => Ok(()),
             () = engine.broken() => Err(RunError::Tables),
+            () = workers.broken() => Err(RunError::Worker),
         };
         drain(&config, &hub, accepting, &connections).await;
         ended.cancel();
-        workers.ended().await;
+        if timeout(LAST_WORK, workers.ended()).await.is_err() {
+            tracing::warn!("a thread that serves connections does not end, and is left alone");
+        }
         let served = timeout(ADMIN_LINGER, &mut admin).await;
         admin.abort();
         log::flush();

@@ -1,4 +1,4 @@
-//! The tables that are being served. Two halves that share one atomic pointer: [`Assembler`] turns what a
+//! The tables that are being served. Two halves that share an atomic pointer for each worker: [`Assembler`] turns what a
 //! source reports into snapshots, on a thread of its own; [`Tables`] hands the latest one to requests.
 //! Neither opens a socket or reads a file.
 

@@ -9,10 +9,14 @@ thread_local! {
     static NUMBER: Cell<usize> = const { Cell::new(0) };
 }
 
+/// The most workers where nobody says how many. Each has connections to providers and counters of its own, which on
+/// large machines would be many connections that are seldom used, and much memory.
+const MOST: usize = 8;
+
 /// How many workers a router has where nobody says: one for each processor that it may use, which a quota of the
-/// container bounds.
+/// container bounds, up to [`MOST`].
 pub(crate) fn count() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
+    thread::available_parallelism().map_or(1, usize::from).min(MOST)
 }
 
 /// Makes this thread the worker `number` of its router.

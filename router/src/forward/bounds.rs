@@ -42,7 +42,16 @@ impl Bounds {
         }
     }
 
-    fn by_deadline(&self) -> Until {
+    /// The same from now on: what went before was not the target's time.
+    pub(super) fn begun_now(self) -> Self {
+        Self {
+            begun: Instant::now(),
+            ..self
+        }
+    }
+
+    /// Until the request's deadline.
+    pub(super) fn by_deadline(&self) -> Until {
         let limit = self.deadline.saturating_duration_since(self.begun);
         Until {
             at: self.deadline,

@@ -1,5 +1,6 @@
 //! Embeddings for callers of `OpenAI`'s dialect from targets of another.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -38,7 +39,9 @@ pub(super) async fn embedded(
         let request = proven(&proving, &uri, headers, Bytes::from(body))?;
         Ok::<_, Failure>((request, dropped, ask.texts.len(), ask.encoding))
     };
-    let (request, dropped, texts, encoding) = aside(length, composing).await?;
+    let composing = pin!(aside(length, composing));
+    let (request, dropped, texts, encoding) = bounds.by_deadline().bound(composing).await?;
+    let bounds = bounds.begun_now();
     let read = collected(endpoint, request, bounds).await?;
     let length = read.len();
     let rewriting = move || {
@@ -46,7 +49,8 @@ pub(super) async fn embedded(
         let document = embeddings::write_answer(&answer, encoding, &stamp);
         Ok::<_, Failure>((Bytes::from(document), answer.input_tokens))
     };
-    let (document, input) = aside(length, rewriting).await?;
+    let rewriting = pin!(aside(length, rewriting));
+    let (document, input) = bounds.by_deadline().bound(rewriting).await?;
     let usage = input.map(|input| Usage {
         input,
         ..Usage::default()

@@ -78,12 +78,14 @@ pub(super) async fn translated(
         uri: uri.clone(),
         headers: headers::translated(endpoint, order.headers),
     };
+    let composing = aside(draft.own.len(), move || compose(draft));
     let Composed {
         request,
         dropped,
         stamp,
         writer,
-    } = aside(draft.own.len(), move || compose(draft)).await?;
+    } = bounds.by_deadline().bound(pin!(composing)).await?;
+    let bounds = bounds.begun_now();
     if let Some(writer) = writer {
         let accepted = stream(endpoint, request, bounds, tongues, order, writer).await?;
         let headers = headers::of_translation("text/event-stream", &dropped);
@@ -93,7 +95,8 @@ pub(super) async fn translated(
     let length = read.len();
     let dialect = endpoint.dialect;
     let rewriting = move || rewritten(dialect, &read, tongues, &stamp);
-    let (body, usage) = aside(length, rewriting).await?;
+    let rewriting = pin!(aside(length, rewriting));
+    let (body, usage) = bounds.by_deadline().bound(rewriting).await?;
     let headers = headers::of_translation("application/json", &dropped);
     Ok(Accepted::of_document(headers, body, usage))
 }

@@ -1,4 +1,5 @@
-//! What is counted of one target: nothing here locks, waits or formats. A target's leaf finds its series once.
+//! What is counted of one target: nothing here locks, waits or formats. A target's leaf finds its series once, except where a
+//! model is named with its region.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -101,7 +102,7 @@ pub(super) struct Total {
     pub(super) counted: Counted,
 }
 
-/// What was counted of one target, on cache lines of its own.
+/// What was counted of one target by one worker, which alone writes it.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(super) struct Counted {
@@ -125,7 +126,7 @@ pub(super) struct Counted {
     timings: [OnceLock<Box<Timings>>; TASKS.len()],
 }
 
-/// The kinds of tokens, in the order of [`Series::tokens`]. `input` includes what a cache took part in, `output`
+/// The kinds of tokens, in the order of [`Counted::tokens`]. `input` includes what a cache took part in, `output`
 /// includes `reasoning`.
 pub(super) const TOKEN_TYPES: [&str; 5] = ["input", "cache_read", "cache_write", "output", "reasoning"];
 

@@ -5,6 +5,7 @@
 //! All requests of one connection run on one processor, also the many that HTTP/2 has on one: whoever sends more than
 //! a processor serves needs several connections, and gets them spread.
 
+use std::convert::Infallible;
 use std::future::pending;
 use std::io;
 use std::net;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -30,7 +31,10 @@ const LINGER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Workers {
     doors: Vec<Door>,
-    ended: Vec<oneshot::Receiver<()>>,
+    /// Closed when all have ended.
+    alive: mpsc::Receiver<Infallible>,
+    /// Cancelled when one has.
+    died: CancellationToken,
 }
 
 /// Where connections are handed to one worker.
@@ -53,13 +57,15 @@ impl Workers {
     /// Starts `count` of them, which serve what `engine` has. They end, and with them what still runs on them, when
     /// `over` is cancelled.
     pub(crate) fn start(count: usize, engine: &Engine, over: &CancellationToken) -> io::Result<Self> {
+        let (lives, alive) = mpsc::channel(1);
         let mut workers = Self {
             doors: Vec::new(),
-            ended: Vec::new(),
+            alive,
+            died: CancellationToken::new(),
         };
         for number in 0..count {
             let (inside, accepted) = mpsc::unbounded_channel();
-            let (alive, ended) = oneshot::channel::<()>();
+            let (lives, died) = (lives.clone(), workers.died.clone().drop_guard());
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let (over, sweep) = (over.clone(), engine.sweep());
             let serve = serve(accepted, engine.hub().clone());
@@ -72,13 +78,12 @@ impl Workers {
                         () = over.cancelled() => {}
                     }
                 });
-                drop(alive);
+                drop((died, lives));
             };
             let thread = thread::Builder::new().name(format!("weir-worker-{number}"));
             thread.spawn(run)?;
             let load = Arc::default();
             workers.doors.push(Door { inside, load });
-            workers.ended.push(ended);
         }
         Ok(workers)
     }
@@ -88,12 +93,15 @@ impl Workers {
         self.doors.clone()
     }
 
+    /// Ends when one of them has: before the router's end, because it panicked.
+    pub(crate) async fn broken(&self) {
+        self.died.cancelled().await;
+    }
+
     /// Ends when all of them have, and nothing of what ran on them is left.
-    pub(crate) async fn ended(self) {
-        for ended in self.ended {
-            // Nothing is ever sent: its thread has ended when its other end is gone.
-            let _gone = ended.await;
-        }
+    pub(crate) async fn ended(mut self) {
+        // Nothing is ever sent.
+        let _closed = self.alive.recv().await;
     }
 }
 
@@ -105,19 +113,27 @@ fn run(runtime: Runtime, work: impl Future<Output = ()>) {
 
 /// Hands `stream` to the worker that has the fewest connections.
 pub(super) fn hand_over(doors: &[Door], stream: TcpStream, tracked: TaskTrackerToken) {
-    let Some(door) = doors.iter().min_by_key(|door| Arc::strong_count(&door.load)) else {
+    let open = doors.iter().filter(|door| !door.inside.is_closed());
+    let Some(door) = open.min_by_key(|door| Arc::strong_count(&door.load)) else {
         return;
     };
-    // A socket that can't be taken along is closed, as its peer will see.
-    if let Ok(stream) = stream.into_std() {
-        let accepted = Accepted {
-            stream,
-            tracked,
-            load: door.load.clone(),
-        };
-        // Fails where the worker has ended, which it does last of all.
-        drop(door.inside.send(accepted));
+    match stream.into_std() {
+        Ok(stream) => {
+            let load = door.load.clone();
+            // Fails where the worker has ended, and the router is about to.
+            drop(door.inside.send(Accepted {
+                stream,
+                tracked,
+                load,
+            }));
+        }
+        Err(error) => not_taken(&error),
     }
+}
+
+/// It is closed, as its peer will see.
+fn not_taken(error: &io::Error) {
+    tracing::warn!(%error, "a connection could not be handed to a thread that serves it");
 }
 
 /// Serves what is handed in, for ever.
@@ -130,8 +146,9 @@ async fn serve(mut accepted: mpsc::UnboundedReceiver<Accepted>, hub: Arc<Hub>) {
     {
         let hub = hub.clone();
         tokio::spawn(async move {
-            if let Ok(stream) = TcpStream::from_std(stream) {
-                accepted_connection(stream, hub).await;
+            match TcpStream::from_std(stream) {
+                Ok(stream) => accepted_connection(stream, hub).await,
+                Err(error) => not_taken(&error),
             }
             drop((tracked, load));
         });

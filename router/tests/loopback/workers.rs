@@ -97,7 +97,8 @@ async fn threads_end_with_a_router_that_is_dropped_while_it_runs() {
     let mut connection = TcpStream::connect(rig.addr).await.unwrap();
     ask(&mut connection).await;
     let (addr, last) = (rig.addr, "weir-worker-11");
-    assert!(has_thread(last));
+    // A thread is called so once it runs.
+    until("its threads have begun", || async { has_thread(last) }).await;
     rig.abandon().await;
     until("its threads have ended", || async { !has_thread(last) }).await;
     let _reset = connection.read(&mut [0; 16]).await;
