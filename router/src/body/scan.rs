@@ -153,6 +153,11 @@ impl<'a> Cursor<'a> {
         found
     }
 
+    /// Whether an array is next.
+    pub(crate) fn is_at_array(&self) -> bool {
+        self.bytes.get(self.at) == Some(&b'[')
+    }
+
     /// The text of `name`, which was found here.
     pub(crate) fn named(&self, name: &Name) -> Result<Cow<'a, [u8]>, ScanError> {
         named(self.bytes, name).map_err(|_| self.unexpected("a name before that is text"))
@@ -199,9 +204,7 @@ impl<'a> Cursor<'a> {
     fn name(&mut self) -> Result<Name, ScanError> {
         let start = self.at;
         self.expect(b'"', "a field's name in quotes")?;
-        // Names are short: a loop is at their end before a search has begun.
-        let rest = self.bytes[self.at..].iter();
-        self.at += rest.take_while(|byte| !matches!(byte, b'"' | b'\\')).count();
+        self.at += plain(&self.bytes[self.at..]);
         let escaped = self.peek()? == b'\\';
         self.string_rest()?;
         let at = start..self.at;
@@ -309,19 +312,36 @@ fn is_escaped(text: &[u8]) -> bool {
 fn quote(bytes: &[u8]) -> Option<usize> {
     let (words, _) = bytes.as_chunks::<8>();
     let near = match words {
-        [first, second, ..] => quote_in(*first).or_else(|| quote_in(*second).map(|at| at + 8)),
+        [first, second, ..] => byte_in(*first, b'"').or_else(|| byte_in(*second, b'"').map(|at| at + 8)),
         _ => None,
     };
     near.or_else(|| memchr(b'"', bytes))
 }
 
-/// The same among eight bytes. `(x − 1) & ¬x` has the high bit of the lowest byte that is zero, and of none below it
+/// How much comes before the first quote or backslash. Names are short: eight bytes at a time are at their end before
+/// a search has begun.
+fn plain(bytes: &[u8]) -> usize {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (before, word) in words.iter().enumerate() {
+        if let Some(at) = [byte_in(*word, b'"'), byte_in(*word, b'\\')]
+            .into_iter()
+            .flatten()
+            .min()
+        {
+            return before * 8 + at;
+        }
+    }
+    let tail = rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\'));
+    words.len() * 8 + tail.count()
+}
+
+/// Where `byte` is first among eight. `(x − 1) & ¬x` has the high bit of the lowest byte that is zero, and of none below it
 /// (Mycroft's test for a zero byte).
-fn quote_in(word: [u8; 8]) -> Option<usize> {
+fn byte_in(word: [u8; 8], byte: u8) -> Option<usize> {
     const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
-    let others = u64::from_le_bytes(word) ^ u64::from_ne_bytes([b'"'; 8]);
-    let quotes = others.wrapping_sub(ONES) & !others & (ONES << 7);
-    (quotes != 0).then_some(quotes.trailing_zeros() as usize / 8)
+    let others = u64::from_le_bytes(word) ^ u64::from_ne_bytes([byte; 8]);
+    let found = others.wrapping_sub(ONES) & !others & (ONES << 7);
+    (found != 0).then_some(found.trailing_zeros() as usize / 8)
 }
 
 #[cfg(test)]

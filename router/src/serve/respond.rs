@@ -117,7 +117,15 @@ pub(super) fn sign(response: &mut Response<Outgoing>, id: HeaderValue, trail: Tr
         }
     }
     if table.is_some() {
-        headers.insert(ATTEMPTS, number(u64::from(attempts)));
+        headers.insert(ATTEMPTS, count(attempts));
+    }
+}
+
+/// Nearly all requests need one attempt.
+fn count(attempts: u32) -> HeaderValue {
+    match attempts {
+        1 => HeaderValue::from_static("1"),
+        attempts => number(u64::from(attempts)),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::body::scan::{Cursor, Name, ScanError, whole};
 use crate::body::text::string;
 
 /// A chunk of a stream, or a whole answer. Of a field that is given twice the last counts, as it does for most
-/// readers of JSON.
+/// readers of JSON, except that content is content wherever it was said.
 #[derive(Debug, Default)]
 pub(crate) struct Reply<'a> {
     /// `None` where there is no list of them.
@@ -136,7 +136,7 @@ fn choices(cursor: &mut Cursor<'_>) -> Result<Vec<Choice>, ScanError> {
     let mut choices = Vec::new();
     cursor.array(|cursor| {
         let mut choice = Choice::default();
-        cursor.object(|cursor, name| choice.member(cursor, &name))?;
+        fields(cursor, |cursor, name| choice.member(cursor, &name))?;
         choices.push(choice);
         Ok(())
     })?;
@@ -146,7 +146,7 @@ fn choices(cursor: &mut Cursor<'_>) -> Result<Vec<Choice>, ScanError> {
 /// Whether a delta has something in one of the fields in which models answer; role and the like are none.
 fn says_something(cursor: &mut Cursor<'_>) -> Result<bool, ScanError> {
     let mut says = false;
-    cursor.object(|cursor, name| {
+    fields(cursor, |cursor, name| {
         match &*cursor.named(&name)? {
             b"content" | b"reasoning_content" | b"reasoning" | b"refusal" | b"audio" | b"tool_calls"
             | b"function_call" => says |= is_something(cursor.raw()?),
@@ -155,6 +155,18 @@ fn says_something(cursor: &mut Cursor<'_>) -> Result<bool, ScanError> {
         Ok(())
     })?;
     Ok(says)
+}
+
+/// Passes an object; PHP writes an empty one as an empty array.
+fn fields<'a>(
+    cursor: &mut Cursor<'a>,
+    each: impl FnMut(&mut Cursor<'a>, Name) -> Result<(), ScanError>,
+) -> Result<(), ScanError> {
+    if cursor.is_at_array() {
+        cursor.array(|cursor| Err(cursor.unexpected("nothing")))
+    } else {
+        cursor.object(each)
+    }
 }
 
 /// Some providers write an empty reason where there is none.
@@ -198,7 +210,7 @@ pub(super) fn is_something(raw: &[u8]) -> bool {
 /// without control characters. A backslash has no place outside strings, and of what control characters have, line
 /// ends and the like, most answers have none.
 fn has_only_texts(json: &[u8]) -> bool {
-    if json.iter().min().is_some_and(|least| *least < 0x20) {
+    if json.iter().copied().min().is_some_and(|least| least < 0x20) {
         return serde_json::from_slice::<IgnoredAny>(json).is_ok() && std::str::from_utf8(json).is_ok();
     }
     std::str::from_utf8(json).is_ok() && has_only_good_escapes(json)

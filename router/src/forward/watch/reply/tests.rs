@@ -78,6 +78,14 @@ fn names_are_read_with_their_escapes() {
 }
 
 #[test]
+fn an_empty_array_stands_for_an_empty_object() {
+    let json = br#"{"choices":[{"delta":[],"finish_reason":"length"},[]]}"#;
+    let reply = Reply::read(json).unwrap();
+    assert_eq!(reply.finishes().collect::<Vec<_>>(), [(0, Finish::Length)]);
+    assert!(!is_read(br#"{"choices":[{"delta":[1]}]}"#));
+}
+
+#[test]
 fn another_shape_is_no_answer() {
     for json in [
         r#"{"choices":{}}"#,
@@ -172,12 +180,13 @@ fn by_document(document: &Value) -> Option<(bool, Vec<u64>, bool, bool)> {
     }
     let (mut content, mut indices) = (false, Vec::new());
     for choice in choices {
-        let index = &choice.as_object()?.get("index").unwrap_or(&Value::Null).clone();
+        let choice = Value::from(fields(choice)?);
+        let index = &choice["index"];
         indices.push(if index.is_null() { 0 } else { index.as_u64()? });
         for outer in ["delta", "message"] {
             let said = &choice[outer];
             if !said.is_null() {
-                let said = said.as_object()?;
+                let said = fields(said)?;
                 content |= ["content", "refusal"]
                     .iter()
                     .any(|field| is_some(said.get(*field)));
@@ -191,6 +200,14 @@ fn by_document(document: &Value) -> Option<(bool, Vec<u64>, bool, bool)> {
     }
     let error = !document["error"].is_null() || object == "error";
     Some((content, indices, error, is_some(document.get("usage"))))
+}
+
+fn fields(value: &Value) -> Option<serde_json::Map<String, Value>> {
+    let is_empty = value.as_array().is_some_and(Vec::is_empty);
+    value
+        .as_object()
+        .cloned()
+        .or_else(|| is_empty.then(Default::default))
 }
 
 fn is_some(value: Option<&Value>) -> bool {
