@@ -30,7 +30,7 @@ async fn a_router_takes_the_arguments_that_it_is_given() -> Result<()> {
 }
 
 /// Every flag of the binaries that no value sets.
-const FREE: [&str; 2] = ["--cache-max-age", "--identity"];
+const FREE: [&str; 3] = ["--cache-max-age", "--identity", "--workers"];
 
 #[tokio::test]
 async fn a_flag_that_a_value_sets_is_not_taken_as_a_further_argument() -> Result<()> {
