@@ -34,7 +34,8 @@ impl Program {
                 "--release",
                 "--package",
                 "weir-bench",
-                "--bins",
+                "--bin",
+                "weir-bench-router",
             ];
             ensure!(
                 Command::new(cargo).args(args).status()?.success(),
